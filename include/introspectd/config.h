@@ -1,0 +1,79 @@
+/*
+ * config: one YAML file, taken whole or not at all.
+ *
+ * Loading reads everything that the file names (key sets, secrets), so that whatever is wrong is one line
+ * with the file, the line and the path of the key, before anything starts. A config is immutable once loaded;
+ * any thread may read it.
+ */
+#ifndef INTROSPECTD_CONFIG_H
+#define INTROSPECTD_CONFIG_H
+
+#include "introspectd/algorithm.h"
+#include "introspectd/claims.h"
+#include "introspectd/client.h"
+#include "introspectd/keyset.h"
+
+#include <stdint.h>
+
+typedef struct config_address {
+    char *text;      /* as written */
+    char *host;      /* numeric IPv4 or IPv6 without brackets; NULL for a Unix socket */
+    uint16_t port;   /* 0: any free port */
+    char *unix_path; /* absolute; NULL for TCP. Written `unix:/path` */
+} config_address_t;
+
+typedef struct config_listener {
+    config_address_t address;
+    char *certificate_file; /* PEM chain, absolute; NULL: no TLS */
+    char *private_key_file; /* PEM, absolute */
+    unsigned line;          /* where the listener stands in the file */
+} config_listener_t;
+
+typedef struct config_issuer {
+    claims_rules_t rules; /* rules.issuer is the issuer's identifier */
+    algorithm_set_t algorithms;
+    char *jwks_file; /* absolute */
+    keyset_t *keys;  /* what jwks_file held; may be without a usable key */
+} config_issuer_t;
+
+typedef struct config {
+    char *file;
+    config_listener_t *listeners;
+    size_t listener_count;
+    char *path; /* the endpoint's */
+    bool has_admin;
+    config_address_t admin;
+    unsigned threads; /* 0: auto */
+    int64_t shutdown_timeout_s;
+    struct {
+        size_t max_bytes; /* 0: off */
+        unsigned stripes;
+        int64_t max_ttl_s;
+    } cache;
+    struct {
+        size_t max_body_bytes;
+        size_t max_token_bytes;
+    } limits;
+    config_issuer_t *issuers;
+    size_t issuer_count;
+    client_set_t clients;
+    char **notes; /* what an operator should know though it is no error, one line each: keys that were
+                     skipped, private keys published */
+    size_t note_count;
+} config_t;
+
+enum { CONFIG_ERROR_SIZE = 1024 };
+
+/* "introspectd.yaml:14: clients[0].profile: ..." in one line, NUL-terminated, without secrets. */
+typedef struct config_error {
+    char text[CONFIG_ERROR_SIZE];
+} config_error_t;
+
+/* Loads path; relative paths in it are relative to its directory. NULL with *error filled. */
+config_t *config_load(const char *path, config_error_t *error) __attribute__((warn_unused_result));
+void config_free(config_t *config);
+
+/* The issuer of exactly that identifier, NULL when there is none. */
+const config_issuer_t *config_find_issuer(const config_t *config, slice_t issuer);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * introspect: the decision. A token and the client that asks go in, a verdict with a reason and an answer
+ * come out.
+ *
+ * An introspector is shared by all threads (the config and the cache); what a thread needs for itself,
+ * OpenSSL's contexts and buffers, is an introspect_worker_t, which belongs to one thread at a time.
+ */
+#ifndef INTROSPECTD_INTROSPECT_H
+#define INTROSPECTD_INTROSPECT_H
+
+#include "introspectd/cache.h"
+#include "introspectd/claims.h"
+#include "introspectd/config.h"
+#include "introspectd/reason.h"
+
+typedef struct introspector introspector_t;
+typedef struct introspect_worker introspect_worker_t;
+
+/* Borrows config, which must outlive it. NULL when memory cannot be had. */
+introspector_t *introspector_new(const config_t *config) __attribute__((warn_unused_result));
+void introspector_free(introspector_t *introspector);
+const config_t *introspector_config(const introspector_t *introspector);
+void introspector_get_cache_stats(introspector_t *introspector, cache_stats_t *active,
+                                  cache_stats_t *inactive);
+
+/* Borrows introspector. NULL when memory or OpenSSL fails. */
+introspect_worker_t *introspect_worker_new(introspector_t *introspector) __attribute__((warn_unused_result));
+void introspect_worker_free(introspect_worker_t *worker);
+
+/* The client that credentials prove, NULL when they prove none. */
+const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
+    __attribute__((warn_unused_result));
+
+typedef enum introspect_outcome {
+    INTROSPECT_ACTIVE,
+    INTROSPECT_INACTIVE,
+    INTROSPECT_UNAVAILABLE /* no verdict: REASON_KEYS_UNAVAILABLE or REASON_INTERNAL_ERROR */
+} introspect_outcome_t;
+
+enum { INTROSPECT_KID_SIZE = 64, INTROSPECT_MAX_ANSWER = 16384 };
+
+/* What was decided. Valid until the next call with the same worker. */
+typedef struct introspect_verdict {
+    introspect_outcome_t outcome;
+    reason_t reason;               /* REASON_NONE when active */
+    const config_issuer_t *issuer; /* NULL when the token names none of ours */
+    char kid[INTROSPECT_KID_SIZE]; /* the token's, cut to fit on a character's boundary; empty when it has
+                                      none */
+    bool is_from_cache;
+    slice_t answer; /* the introspection response (RFC 7662 section 2.2), for active and inactive verdicts */
+} introspect_verdict_t;
+
+/*
+ * Looks for an answer in the cache alone. True with *verdict when there is one; it costs one digest and one
+ * look-up. The token's digest is kept for introspect_decide with the same key.
+ */
+bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                       digest_t *key, introspect_verdict_t *verdict) __attribute__((warn_unused_result));
+
+/* Decides by verifying the token, and keeps what was decided under key, which introspect_lookup gave for the
+ * token. */
+void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                       const digest_t *key, introspect_verdict_t *verdict);
+
+/* The token's name for logs: digest_name. */
+void introspect_token_name(introspect_worker_t *worker, slice_t token, char out[DIGEST_NAME_SIZE]);
+
+/*
+ * The whole story of one decision, for `explain`; nothing is cached. The caller calls
+ * introspect_story_deinit.
+ */
+typedef struct introspect_story {
+    introspect_outcome_t outcome;
+    reason_t reason;
+    const config_issuer_t *issuer;
+    json_t *header;  /* NULL when unreadable */
+    json_t *payload; /* NULL when unreadable; not to be trusted unless signature_is_good */
+    char *key;       /* what the verifying key is ("RSA 2048"); NULL when none did */
+    bool signature_is_good;
+    claims_times_t times;       /* exp_s is 0 when unreadable */
+    const char *missing_member; /* with REASON_MAPPING_MISSING; borrowed from the config */
+    json_t *answer;             /* NULL unless active */
+} introspect_story_t;
+
+void introspect_tell(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                     introspect_story_t *story);
+void introspect_story_deinit(introspect_story_t *story);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * json: strict JSON objects out of hostile bytes.
+ *
+ * jansson parses; what it does not refuse is refused here: repeated members at any depth (RFC 7515 section 4,
+ * RFC 7519 section 4) and nesting over JSON_MAX_DEPTH, so that the stack never is the bound. Any thread.
+ */
+#ifndef INTROSPECTD_JSON_H
+#define INTROSPECTD_JSON_H
+
+#include "introspectd/slice.h"
+
+#include <jansson.h>
+
+enum { JSON_MAX_DEPTH = 64 };
+
+/*
+ * Parses text, whole, as one JSON object. NULL when it is none: not JSON (RFC 8259), not UTF-8, a lone
+ * surrogate or U+0000 in a string, a number that overflows, a repeated member, too deep, anything behind the
+ * object but white space. The caller releases the result with json_decref.
+ */
+json_t *json_parse_object(slice_t text) __attribute__((warn_unused_result));
+
+/* The string member of that name as a borrowed slice; absent when there is none or it is not a string. */
+slice_t json_get_string(const json_t *object, const char *name);
+
+#endif

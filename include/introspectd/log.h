@@ -1,0 +1,43 @@
+/*
+ * log: JSON lines on standard error.
+ *
+ * One line an event: {"time":"...","level":"...","event":"...", then the fields that the caller gives}. The
+ * core returns reasons and does not log; http, keys and cli log once. Never hand a token, a secret or an
+ * Authorization header to it. All functions may be called from any thread; a line is written whole.
+ */
+#ifndef INTROSPECTD_LOG_H
+#define INTROSPECTD_LOG_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR } log_level_t;
+
+/*
+ * Writes one line. event is a short snake_case name ("listening"). take_fields is a JSON object whose members
+ * are appended in their order; it is released here, also when nothing can be written; NULL means no fields.
+ */
+void log_event(log_level_t level, const char *event, json_t *take_fields);
+
+/*
+ * A thinning gate: lets burst lines through in each period of period_ms and counts what it held back.
+ * One object serves any number of threads. Zero-initialise, then call log_gate_init.
+ */
+typedef struct log_gate {
+    uint32_t burst;
+    int64_t period_ms;
+    _Atomic int64_t period_start_ms;
+    _Atomic uint32_t passed_in_period;
+    _Atomic uint64_t left_out;
+} log_gate_t;
+
+void log_gate_init(log_gate_t *gate, uint32_t burst, int64_t period_ms);
+
+/*
+ * Whether a line may be written at now_ms (clock_monotonic_ms). When it may, *left_out is the number of lines
+ * held back since the last one that passed, and that count starts again at 0; the caller adds it to its line
+ * when it is not 0.
+ */
+_Bool log_gate_pass(log_gate_t *gate, int64_t now_ms, uint64_t *left_out);
+
+#endif
