@@ -20,6 +20,15 @@ typedef struct introspect_worker introspect_worker_t;
 introspector_t *introspector_new(const config_t *config) __attribute__((warn_unused_result));
 void introspector_free(introspector_t *introspector);
 const config_t *introspector_config(const introspector_t *introspector);
+
+/* Whether the issuer at issuer_index of the config has a usable key now. Any thread. */
+bool introspector_has_keys(introspector_t *introspector, size_t issuer_index);
+
+/*
+ * Puts take_keys in the place of the keys of the issuer at issuer_index of the config, and ends every cached
+ * verdict. Any thread, while others decide. NULL: the issuer has no keys from now on.
+ */
+void introspector_set_keys(introspector_t *introspector, size_t issuer_index, keyset_t *take_keys);
 void introspector_get_cache_stats(introspector_t *introspector, cache_stats_t *active,
                                   cache_stats_t *inactive);
 
@@ -74,8 +83,10 @@ typedef struct introspect_story {
     reason_t reason;
     const config_issuer_t *issuer;
     json_t *header;  /* NULL when unreadable */
+    slice_t kid;     /* the token's, borrowed from header; absent when it has none */
     json_t *payload; /* NULL when unreadable; not to be trusted unless signature_is_good */
-    char *key;       /* what the verifying key is ("RSA 2048"); NULL when none did */
+    const char *key; /* what the verifying key is ("RSA 2048"), borrowed from keys; NULL when none did */
+    keyset_t *keys;  /* the issuer's keys at that moment; NULL when it did not come so far */
     bool signature_is_good;
     claims_times_t times;       /* exp_s is 0 when unreadable */
     const char *missing_member; /* with REASON_MAPPING_MISSING; borrowed from the config */

@@ -1,8 +1,166 @@
 #include "command.h"
+#include "explain_report.h"
+
+#include "introspectd/clock.h"
+#include "introspectd/file.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char USAGE[] =
+    "Usage: introspectd explain --config FILE [--client ID] [--json] < TOKEN\n"
+    "\n"
+    "Reads one token from standard input and says what becomes of it: verdict, reason, issuer, key, times, "
+    "and the\n"
+    "answer that the client would get.\n"
+    "\n"
+    "  --config FILE  the YAML config\n"
+    "  --client ID    decide for this client; without it for every client of the config\n"
+    "  --json         print JSON\n"
+    "  --help         this text\n"
+    "  --version      the version\n"
+    "\n"
+    "Exit status: 0 when the token is active (for one client at least), 1 when not, 64 for a wrong use, 78 "
+    "for a bad\n"
+    "config.\n";
+
+/* No config allows a longer token. */
+enum { MAX_INPUT_BYTES = 16 * 1024 * 1024 };
+
+typedef struct options {
+    const char *config_file;
+    const char *client_id;
+    bool json;
+} options_t;
+
+static int parse_options(int argc, char **argv, options_t *out)
+{
+    static const struct option OPTIONS[] = {
+        {"config", required_argument, NULL, 'c'}, {"client", required_argument, NULL, 'i'},
+        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            out->config_file = optarg;
+            break;
+        case 'i':
+            out->client_id = optarg;
+            break;
+        case 'j':
+            out->json = true;
+            break;
+        default:
+            return command_common_option(option, argv[0], USAGE);
+        }
+    }
+    if (out->config_file == NULL || optind != argc) {
+        fprintf(stderr, "introspectd %s: %s\n", argv[0],
+                out->config_file == NULL ? "--config FILE is missing"
+                                         : "takes options only; the token comes from standard input");
+        return command_common_option('?', argv[0], USAGE);
+    }
+    return COMMAND_CONTINUE;
+}
+
+/* The token without white space around it: what a shell's pipe adds. */
+static slice_t trim(const char *text, size_t len)
+{
+    static const char SPACES[] = " \t\r\n";
+    while (len > 0 && memchr(SPACES, text[len - 1], sizeof(SPACES) - 1) != NULL)
+        len--;
+    while (len > 0 && memchr(SPACES, *text, sizeof(SPACES) - 1) != NULL) {
+        text++;
+        len--;
+    }
+    return (slice_t){text, len};
+}
+
+/* The active one if there is one; else the one that came furthest, which says most about the token. */
+static size_t choose_headline(const explanation_t *explanations, size_t count)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < count; i++) {
+        const introspect_story_t *story = &explanations[i].story;
+        if (story->outcome == INTROSPECT_ACTIVE)
+            return i;
+        if (story->signature_is_good && !explanations[best].story.signature_is_good)
+            best = i;
+    }
+    return best;
+}
+
+static int report(introspect_worker_t *worker, slice_t token, const client_t *clients, size_t count,
+                  bool as_json)
+{
+    explanation_t *explanations = calloc(count, sizeof(*explanations));
+    if (explanations == NULL)
+        return EXIT_SOFTWARE;
+    char name[DIGEST_NAME_SIZE];
+    introspect_token_name(worker, token, name);
+    explain_report_t report = {
+        .token_name = name, .now_s = clock_now_s(), .explanations = explanations, .count = count};
+    for (size_t i = 0; i < count; i++) {
+        explanations[i].client = &clients[i];
+        introspect_tell(worker, &clients[i], token, report.now_s, &explanations[i].story);
+    }
+    report.headline = choose_headline(explanations, count);
+    bool is_active = explanations[report.headline].story.outcome == INTROSPECT_ACTIVE;
+    bool is_printed = as_json ? explain_report_print_json(&report) : explain_report_print_text(&report);
+    for (size_t i = 0; i < count; i++)
+        introspect_story_deinit(&explanations[i].story);
+    free(explanations);
+    if (!is_printed || fflush(stdout) != 0)
+        return EXIT_SOFTWARE;
+    return is_active ? EXIT_ACTIVE : EXIT_INACTIVE;
+}
+
+static int explain_token(const config_t *config, const options_t *options, slice_t token)
+{
+    const client_t *clients = config->clients.clients;
+    size_t count = config->clients.count;
+    if (options->client_id != NULL) {
+        clients = client_set_find(&config->clients, slice_of(options->client_id));
+        count = 1;
+        if (clients == NULL) {
+            fprintf(stderr, "introspectd explain: the config has no client '%s'\n", options->client_id);
+            return EXIT_USAGE;
+        }
+    }
+    int status = EXIT_SOFTWARE;
+    introspector_t *introspector = introspector_new(config);
+    introspect_worker_t *worker = introspector == NULL ? NULL : introspect_worker_new(introspector);
+    if (worker != NULL)
+        status = report(worker, token, clients, count, options->json);
+    if (status == EXIT_SOFTWARE)
+        fprintf(stderr, "introspectd explain: out of memory\n");
+    introspect_worker_free(worker);
+    introspector_free(introspector);
+    return status;
+}
 
 int command_explain(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    return EXIT_SOFTWARE;
+    options_t options = {0};
+    int status = parse_options(argc, argv, &options);
+    if (status != COMMAND_CONTINUE)
+        return status;
+    config_t *config = command_load_config(options.config_file);
+    if (config == NULL)
+        return EXIT_CONFIG;
+
+    char *input = NULL;
+    size_t input_len = 0;
+    int problem = file_read("/dev/stdin", MAX_INPUT_BYTES, &input, &input_len);
+    if (problem != 0) {
+        fprintf(stderr, "introspectd explain: standard input: %s\n", strerror(problem));
+        status = EXIT_USAGE;
+    } else {
+        status = explain_token(config, &options, trim(input, input_len));
+    }
+    file_free_secret(input, input_len);
+    config_free(config);
+    return status;
 }

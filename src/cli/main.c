@@ -21,14 +21,10 @@ static const command_t COMMANDS[] = {
 };
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
-void command_print_version(void)
-{
-    puts("introspectd " INTROSPECTD_VERSION);
-}
-
 static void print_usage(FILE *out)
 {
-    fputs("Usage: introspectd COMMAND [OPTIONS]\n\nAn OAuth 2.0 token introspection endpoint for self-contained JWTs.\n\nCommands:\n",
+    fputs("Usage: introspectd COMMAND [OPTIONS]\n\nAn OAuth 2.0 token introspection endpoint for "
+          "self-contained JWTs.\n\nCommands:\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-9s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
@@ -49,7 +45,8 @@ int main(int argc, char **argv)
         command_print_version();
         return 0;
     }
-    /* A seed of its own per process: an attacker who writes member names must not be able to aim at hash buckets. */
+    /* A seed of its own per process: an attacker who writes member names must not be able to aim at hash
+     * buckets. */
     json_object_seed(0);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], COMMANDS[i].name) == 0)

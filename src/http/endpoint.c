@@ -1,1 +1,193 @@
-/* filled in by its author */
+#include "endpoint.h"
+
+#include "reply.h"
+#include "request_head.h"
+#include "worker.h"
+
+#include "introspectd/clock.h"
+#include "introspectd/request_body.h"
+
+#include <openssl/crypto.h>
+
+typedef struct endpoint {
+    h2o_handler_t super;
+    const config_t *config;
+    log_gate_t *log_gate;
+} endpoint_t;
+
+/* A token that the cache did not know, waiting to be verified. */
+typedef struct undecided {
+    miss_t super;
+    endpoint_t *endpoint;
+    const client_t *client;
+    request_body_t body;
+    digest_t key;
+} undecided_t;
+
+static const reply_error_t INVALID_CLIENT = {401, "invalid_client",
+                                             "the client credentials are missing or wrong"};
+static const reply_error_t TWO_METHODS = {400, "invalid_request",
+                                          "client credentials are given in more than one way"};
+static const reply_error_t NO_TOKEN = {400, "invalid_request", "the parameter token is missing"};
+static const reply_error_t UNAVAILABLE = {503, "temporarily_unavailable",
+                                          "no verdict can be given at present"};
+
+static void answer_error(h2o_req_t *req, const reply_error_t *error)
+{
+    if (error->status == 405)
+        reply_add_header(req, H2O_TOKEN_ALLOW, "POST");
+    else if (error->status == 401)
+        reply_add_header(req, H2O_TOKEN_WWW_AUTHENTICATE, "Basic realm=\"introspection\", charset=\"UTF-8\"");
+    else if (error->status == 503)
+        reply_add_header(req, H2O_TOKEN_RETRY_AFTER, "5");
+    reply_error(req, error);
+}
+
+static void log_refusal(endpoint_t *endpoint, worker_t *worker, const client_t *client, slice_t token,
+                        const introspect_verdict_t *verdict)
+{
+    uint64_t left_out;
+    if (!log_gate_pass(endpoint->log_gate, clock_monotonic_ms(), &left_out))
+        return;
+    char name[DIGEST_NAME_SIZE];
+    introspect_token_name(worker->introspect, token, name);
+    bool is_inactive = verdict->outcome == INTROSPECT_INACTIVE;
+    json_t *fields = json_pack(
+        "{s:s, s:s, s:s?, s:s?, s:s, s:b}", "reason", reason_name(verdict->reason), "client",
+        client->client_id, "issuer", verdict->issuer == NULL ? NULL : verdict->issuer->rules.issuer, "kid",
+        verdict->kid[0] == '\0' ? NULL : verdict->kid, "token", name, "cached", (int)verdict->is_from_cache);
+    if (left_out > 0)
+        json_object_set_new(fields, "left_out", json_integer((json_int_t)left_out));
+    log_event(is_inactive ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, is_inactive ? "token_inactive" : "no_verdict",
+              fields);
+}
+
+static void answer_verdict(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, slice_t token,
+                           const introspect_verdict_t *verdict)
+{
+    switch (verdict->outcome) {
+    case INTROSPECT_ACTIVE:
+        reply_json(req, 200, verdict->answer);
+        return;
+    case INTROSPECT_INACTIVE:
+        log_refusal(endpoint, worker_of(req), client, token, verdict);
+        /* RFC 9110 section 15.5.2: a 401 names a challenge; this one tells a dead token from a bad caller. */
+        if (client->inactive_status == 401)
+            reply_add_header(req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"");
+        reply_json(req, client->inactive_status, verdict->answer);
+        return;
+    case INTROSPECT_UNAVAILABLE:
+        log_refusal(endpoint, worker_of(req), client, token, verdict);
+        answer_error(req, &UNAVAILABLE);
+        return;
+    }
+}
+
+static void decide(miss_t *miss)
+{
+    undecided_t *undecided = (undecided_t *)miss;
+    introspect_verdict_t verdict;
+    introspect_decide(worker_of(miss->req)->introspect, undecided->client, undecided->body.token,
+                      clock_now_s(), &undecided->key, &verdict);
+    answer_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict);
+}
+
+static void dispose_undecided(miss_t *miss)
+{
+    request_body_deinit(&((undecided_t *)miss)->body);
+}
+
+/* Takes what body holds. */
+static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, request_body_t *body)
+{
+    worker_t *worker = worker_of(req);
+    digest_t key;
+    introspect_verdict_t verdict;
+    if (introspect_lookup(worker->introspect, client, body->token, clock_now_s(), &key, &verdict)) {
+        answer_verdict(endpoint, req, client, body->token, &verdict);
+        request_body_deinit(body);
+        return;
+    }
+    undecided_t *undecided =
+        (undecided_t *)miss_queue_push(&worker->misses, req, sizeof(*undecided), decide, dispose_undecided);
+    if (undecided == NULL) {
+        request_body_deinit(body);
+        answer_error(req, &UNAVAILABLE);
+        return;
+    }
+    undecided->endpoint = endpoint;
+    undecided->client = client;
+    undecided->body = *body;
+    undecided->key = key;
+}
+
+static const client_t *authenticate_basic(worker_t *worker, slice_t authorization)
+{
+    char buffer[CLIENT_BASIC_BUFFER_SIZE];
+    client_credentials_t credentials;
+    const client_t *client = NULL;
+    if (client_parse_basic(authorization, buffer, &credentials) == CLIENT_BASIC_OK)
+        client = introspect_authenticate(worker->introspect, &credentials);
+    /* Two spellings of what was decoded never need more than twice the header's length. */
+    size_t used = 2 * authorization.len;
+    OPENSSL_cleanse(buffer, used < sizeof(buffer) ? used : sizeof(buffer));
+    return client;
+}
+
+/* NULL with *client set, or the error to answer with (RFC 6749 section 2.3). */
+static const reply_error_t *authenticate(worker_t *worker, slice_t authorization, const request_body_t *body,
+                                         const client_t **client)
+{
+    if (authorization.base != NULL) {
+        if (body->client_secret.base != NULL)
+            return &TWO_METHODS;
+        *client = authenticate_basic(worker, authorization);
+    } else {
+        client_credentials_t credentials = {.client_id = body->client_id,
+                                            .client_secret = body->client_secret};
+        *client = introspect_authenticate(worker->introspect, &credentials);
+    }
+    return *client == NULL ? &INVALID_CLIENT : NULL;
+}
+
+static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    endpoint_t *endpoint = (endpoint_t *)handler;
+    worker_t *worker = worker_of(req);
+    request_head_t head;
+    request_body_t body = {0};
+    const client_t *client = NULL;
+    if (worker->is_draining)
+        req->http1_is_persistent = 0;
+
+    const reply_error_t *error = request_head_check(req, endpoint->config, &head);
+    if (error != NULL) {
+        answer_error(req, error);
+        return 0;
+    }
+    const char *problem = request_body_parse(head.body_type, req->entity.base, req->entity.len, &body);
+    reply_error_t malformed = {400, "invalid_request", problem};
+    /* A caller who proves who it is by a header learns what is wrong with its body; nobody else has to be
+     * told more. */
+    if (problem == NULL || head.authorization.base != NULL)
+        error = authenticate(worker, head.authorization, &body, &client);
+    if (error == NULL && problem != NULL)
+        error = &malformed;
+    if (error == NULL && body.token.base == NULL)
+        error = &NO_TOKEN;
+    if (error != NULL) {
+        request_body_deinit(&body);
+        answer_error(req, error);
+        return 0;
+    }
+    answer_token(endpoint, req, client, &body);
+    return 0;
+}
+
+void endpoint_register(h2o_pathconf_t *path, const config_t *config, log_gate_t *log_gate)
+{
+    endpoint_t *endpoint = (endpoint_t *)h2o_create_handler(path, sizeof(*endpoint));
+    endpoint->super.on_req = on_request;
+    endpoint->config = config;
+    endpoint->log_gate = log_gate;
+}

@@ -1,1 +1,115 @@
-/* filled in by its author */
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+typedef union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un un;
+} address_t;
+
+static socklen_t fill_address(const config_address_t *from, address_t *to)
+{
+    memset(to, 0, sizeof(*to));
+    if (from->unix_path != NULL) {
+        to->un.sun_family = AF_UNIX;
+        snprintf(to->un.sun_path, sizeof(to->un.sun_path), "%s", from->unix_path);
+        return sizeof(to->un);
+    }
+    if (inet_pton(AF_INET, from->host, &to->v4.sin_addr) == 1) {
+        to->v4.sin_family = AF_INET;
+        to->v4.sin_port = htons(from->port);
+        return sizeof(to->v4);
+    }
+    to->v6.sin6_family = AF_INET6;
+    to->v6.sin6_port = htons(from->port);
+    return inet_pton(AF_INET6, from->host, &to->v6.sin6_addr) == 1 ? sizeof(to->v6) : 0;
+}
+
+/* A daemon that was killed leaves its socket file behind; one that still answers must not lose its own. */
+static void remove_stale_socket_file(const address_t *address, socklen_t address_len)
+{
+    struct stat status;
+    if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd == -1)
+        return;
+    if (connect(fd, &address->any, address_len) == -1 && errno == ECONNREFUSED)
+        unlink(address->un.sun_path);
+    close(fd);
+}
+
+static bool set_options(int fd, int family)
+{
+    int on = 1;
+    if (family == AF_UNIX)
+        return true;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+        return false;
+    /* So that 0.0.0.0 and [::] can stand beside each other, and what is written is what is bound. */
+    return family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
+}
+
+bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
+                   size_t error_size)
+{
+    *listener = (listener_t){.fd = -1, .tls = take_tls, .address = address};
+    address_t to;
+    socklen_t to_len = fill_address(address, &to);
+    if (to_len == 0) {
+        snprintf(error, error_size, "%s: not an address", address->text);
+        return false;
+    }
+    if (address->unix_path != NULL)
+        remove_stale_socket_file(&to, to_len);
+    listener->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd == -1 || !set_options(listener->fd, to.any.sa_family) ||
+        bind(listener->fd, &to.any, to_len) != 0) {
+        snprintf(error, error_size, "%s: %s", address->text, strerror(errno));
+        return false;
+    }
+    listener->owns_unix_path = address->unix_path != NULL;
+    if (listen(listener->fd, SOMAXCONN) != 0) {
+        snprintf(error, error_size, "%s: %s", address->text, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void listener_deinit(listener_t *listener)
+{
+    if (listener->fd != -1)
+        close(listener->fd);
+    if (listener->owns_unix_path)
+        unlink(listener->address->unix_path);
+    SSL_CTX_free(listener->tls);
+    *listener = (listener_t){.fd = -1};
+}
+
+void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE])
+{
+    address_t bound;
+    socklen_t bound_len = sizeof(bound);
+    char host[INET6_ADDRSTRLEN];
+    if (listener->address->unix_path != NULL) {
+        snprintf(name, LISTENER_NAME_SIZE, "unix:%s", listener->address->unix_path);
+    } else if (getsockname(listener->fd, &bound.any, &bound_len) != 0) {
+        snprintf(name, LISTENER_NAME_SIZE, "%s", listener->address->text);
+    } else if (bound.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &bound.v4.sin_addr, host, sizeof(host));
+        snprintf(name, LISTENER_NAME_SIZE, "%s:%u", host, ntohs(bound.v4.sin_port));
+    } else {
+        inet_ntop(AF_INET6, &bound.v6.sin6_addr, host, sizeof(host));
+        snprintf(name, LISTENER_NAME_SIZE, "[%s]:%u", host, ntohs(bound.v6.sin6_port));
+    }
+}

@@ -1,1 +1,381 @@
-/* filled in by its author */
+#include "introspectd/introspect.h"
+
+#include "introspectd/compact.h"
+#include "introspectd/json.h"
+#include "introspectd/verify.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct introspector {
+    const config_t *config;
+    keyset_slot_t **keys; /* by index of the issuer in the config */
+    digest_seed_t seed;   /* of the cache's keys */
+    cache_t *active;
+    cache_t *inactive;
+    _Atomic uint64_t generation; /* of the keys: a verdict decided under another one is not served */
+};
+
+struct introspect_worker {
+    introspector_t *introspector;
+    digester_t *digester;
+    verifier_t *verifier;
+    char *answer;
+    size_t answer_size;
+};
+
+/* The share of the cache's bytes that inactive verdicts may take: a flood of bad tokens must not evict good
+ * ones. */
+enum { INACTIVE_SHARE = 16 };
+
+static const char INACTIVE_ANSWER[] = "{\"active\":false}";
+
+/* What an entry's tag says: the reason in the low byte, the issuer's index plus one above (0: none of ours).
+ */
+enum { TAG_ISSUER_SHIFT = 8 };
+
+static uint32_t tag_of(const config_t *config, const config_issuer_t *issuer, reason_t reason)
+{
+    uint32_t place = issuer == NULL ? 0 : (uint32_t)(issuer - config->issuers) + 1;
+    return place << TAG_ISSUER_SHIFT | (uint32_t)reason;
+}
+
+static const config_issuer_t *tag_issuer(const config_t *config, uint32_t tag)
+{
+    uint32_t place = tag >> TAG_ISSUER_SHIFT;
+    return place == 0 ? NULL : &config->issuers[place - 1];
+}
+
+static reason_t tag_reason(uint32_t tag)
+{
+    return (reason_t)(tag & ((1u << TAG_ISSUER_SHIFT) - 1));
+}
+
+static bool init_caches(introspector_t *introspector)
+{
+    size_t max_bytes = introspector->config->cache.max_bytes;
+    unsigned stripes = introspector->config->cache.stripes;
+    introspector->active = cache_new(max_bytes - max_bytes / INACTIVE_SHARE, stripes);
+    introspector->inactive = cache_new(max_bytes / INACTIVE_SHARE, stripes);
+    return introspector->active != NULL && introspector->inactive != NULL;
+}
+
+static bool init_keys(introspector_t *introspector)
+{
+    const config_t *config = introspector->config;
+    introspector->keys = calloc(config->issuer_count, sizeof(*introspector->keys));
+    if (introspector->keys == NULL)
+        return false;
+    for (size_t i = 0; i < config->issuer_count; i++) {
+        keyset_t *keys = config->issuers[i].keys;
+        introspector->keys[i] = keyset_slot_new(keys == NULL ? NULL : keyset_acquire(keys));
+        if (introspector->keys[i] == NULL) {
+            keyset_release(keys);
+            return false;
+        }
+    }
+    return true;
+}
+
+introspector_t *introspector_new(const config_t *config)
+{
+    introspector_t *introspector = calloc(1, sizeof(*introspector));
+    if (introspector == NULL)
+        return NULL;
+    introspector->config = config;
+    if (!digest_seed_random(&introspector->seed) || !init_caches(introspector) || !init_keys(introspector)) {
+        introspector_free(introspector);
+        return NULL;
+    }
+    return introspector;
+}
+
+void introspector_free(introspector_t *introspector)
+{
+    if (introspector == NULL)
+        return;
+    for (size_t i = 0; introspector->keys != NULL && i < introspector->config->issuer_count; i++)
+        keyset_slot_free(introspector->keys[i]);
+    free(introspector->keys);
+    cache_free(introspector->active);
+    cache_free(introspector->inactive);
+    free(introspector);
+}
+
+const config_t *introspector_config(const introspector_t *introspector)
+{
+    return introspector->config;
+}
+
+void introspector_set_keys(introspector_t *introspector, size_t issuer_index, keyset_t *take_keys)
+{
+    /* In this order a verdict under the new generation can only come from the new keys. */
+    keyset_slot_swap(introspector->keys[issuer_index], take_keys);
+    atomic_fetch_add(&introspector->generation, 1);
+}
+
+bool introspector_has_keys(introspector_t *introspector, size_t issuer_index)
+{
+    keyset_t *keys = keyset_slot_acquire(introspector->keys[issuer_index]);
+    bool has_keys = keys != NULL && keyset_size(keys) > 0;
+    keyset_release(keys);
+    return has_keys;
+}
+
+void introspector_get_cache_stats(introspector_t *introspector, cache_stats_t *active,
+                                  cache_stats_t *inactive)
+{
+    cache_get_stats(introspector->active, active);
+    cache_get_stats(introspector->inactive, inactive);
+}
+
+introspect_worker_t *introspect_worker_new(introspector_t *introspector)
+{
+    introspect_worker_t *worker = calloc(1, sizeof(*worker));
+    if (worker == NULL)
+        return NULL;
+    worker->introspector = introspector;
+    worker->digester = digester_new();
+    worker->verifier = verifier_new();
+    worker->answer_size = INTROSPECT_MAX_ANSWER;
+    worker->answer = malloc(worker->answer_size);
+    if (worker->digester == NULL || worker->verifier == NULL || worker->answer == NULL) {
+        introspect_worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+void introspect_worker_free(introspect_worker_t *worker)
+{
+    if (worker == NULL)
+        return;
+    digester_free(worker->digester);
+    verifier_free(worker->verifier);
+    free(worker->answer);
+    free(worker);
+}
+
+const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
+{
+    return client_authenticate(&worker->introspector->config->clients, worker->digester, credentials);
+}
+
+void introspect_token_name(introspect_worker_t *worker, slice_t token, char out[DIGEST_NAME_SIZE])
+{
+    digest_name(worker->digester, token, out);
+}
+
+static introspect_outcome_t outcome_of(reason_t reason)
+{
+    switch (reason) {
+    case REASON_NONE:
+        return INTROSPECT_ACTIVE;
+    case REASON_KEYS_UNAVAILABLE:
+    case REASON_INTERNAL_ERROR:
+        return INTROSPECT_UNAVAILABLE;
+    default:
+        return INTROSPECT_INACTIVE;
+    }
+}
+
+static void set_verdict(introspect_verdict_t *verdict, reason_t reason, const config_issuer_t *issuer)
+{
+    *verdict = (introspect_verdict_t){.outcome = outcome_of(reason), .reason = reason, .issuer = issuer};
+    if (verdict->outcome == INTROSPECT_INACTIVE)
+        verdict->answer = (slice_t){INACTIVE_ANSWER, sizeof(INACTIVE_ANSWER) - 1};
+}
+
+/* Cut on a character's boundary, so that what is logged stays UTF-8. */
+static void copy_kid(slice_t kid, char out[INTROSPECT_KID_SIZE])
+{
+    size_t len = kid.len;
+    if (len > INTROSPECT_KID_SIZE - 1) {
+        len = INTROSPECT_KID_SIZE - 1;
+        while (len > 0 && ((unsigned char)kid.base[len] & 0xC0u) == 0x80u)
+            len--;
+    }
+    if (len > 0)
+        memcpy(out, kid.base, len);
+    out[len] = '\0';
+}
+
+bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                       digest_t *key, introspect_verdict_t *verdict)
+{
+    introspector_t *introspector = worker->introspector;
+    const config_t *config = introspector->config;
+    if (token.len > config->limits.max_token_bytes) {
+        set_verdict(verdict, REASON_TOO_LONG, NULL);
+        return true;
+    }
+    if (!digest_keyed(worker->digester, &introspector->seed, client->index, token, key)) {
+        set_verdict(verdict, REASON_INTERNAL_ERROR, NULL);
+        return true;
+    }
+
+    uint64_t generation = atomic_load(&introspector->generation);
+    cache_hit_t hit;
+    if (cache_get(introspector->active, key, now_s, generation, worker->answer, worker->answer_size, &hit)) {
+        set_verdict(verdict, REASON_NONE, tag_issuer(config, hit.tag));
+        verdict->answer = (slice_t){worker->answer, hit.len};
+        verdict->is_from_cache = true;
+        return true;
+    }
+    if (cache_get(introspector->inactive, key, now_s, generation, worker->answer, worker->answer_size,
+                  &hit)) {
+        set_verdict(verdict, tag_reason(hit.tag), tag_issuer(config, hit.tag));
+        copy_kid((slice_t){worker->answer, hit.len}, verdict->kid);
+        verdict->is_from_cache = true;
+        return true;
+    }
+    return false;
+}
+
+static reason_t find_issuer(const config_t *config, const client_t *client, const json_t *payload,
+                            const config_issuer_t **issuer)
+{
+    slice_t name = json_get_string(payload, "iss");
+    const config_issuer_t *found = name.base == NULL ? NULL : config_find_issuer(config, name);
+    if (found == NULL || !client->issuer_is_allowed[found - config->issuers])
+        return REASON_WRONG_ISSUER;
+    *issuer = found;
+    return REASON_NONE;
+}
+
+static reason_t verify_token(introspect_worker_t *worker, const compact_t *compact,
+                             const compact_header_t *header, introspect_story_t *story)
+{
+    introspector_t *introspector = worker->introspector;
+    const config_issuer_t *issuer = story->issuer;
+    if (!header->has_algorithm || !algorithm_set_has(issuer->algorithms, header->algorithm))
+        return REASON_ALGORITHM_NOT_ALLOWED;
+    story->keys = keyset_slot_acquire(introspector->keys[issuer - introspector->config->issuers]);
+    if (story->keys == NULL || keyset_size(story->keys) == 0)
+        return REASON_KEYS_UNAVAILABLE;
+    const jwk_t *used = NULL;
+    reason_t reason =
+        verify_compact(worker->verifier, story->keys, issuer->algorithms, compact, header, &used);
+    if (reason != REASON_NONE)
+        return reason;
+    story->signature_is_good = true;
+    story->key = jwk_describe(used);
+    return REASON_NONE;
+}
+
+static reason_t build_answer(const client_t *client, const json_t *payload, introspect_story_t *story)
+{
+    story->answer = json_object();
+    if (story->answer == NULL || json_object_set_new(story->answer, "active", json_true()) != 0 ||
+        !profile_add_standard_members(client->profile, payload, story->answer))
+        return REASON_INTERNAL_ERROR;
+    return mapping_apply(client->mapping, payload, story->answer, &story->missing_member);
+}
+
+/*
+ * The signature comes before the claims, so that a reason about a claim speaks of a token that the issuer
+ * made, and nobody can fill the log with reasons that are made up.
+ */
+static reason_t evaluate(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                         introspect_story_t *story, compact_header_t *header)
+{
+    const config_t *config = worker->introspector->config;
+    compact_t compact;
+    reason_t reason;
+    if (token.len > config->limits.max_token_bytes)
+        return REASON_TOO_LONG;
+    if ((reason = compact_split(token, &compact)) != REASON_NONE ||
+        (reason = compact_parse_header(&compact, header)) != REASON_NONE)
+        return reason;
+    story->header = header->json;
+    if ((reason = compact_parse_payload(&compact, &story->payload)) != REASON_NONE ||
+        (reason = find_issuer(config, client, story->payload, &story->issuer)) != REASON_NONE ||
+        (reason = verify_token(worker, &compact, header, story)) != REASON_NONE ||
+        (reason = claims_check(&story->issuer->rules, header->typ, story->payload, now_s, &story->times)) !=
+            REASON_NONE)
+        return reason;
+    return build_answer(client, story->payload, story);
+}
+
+void introspect_tell(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                     introspect_story_t *story)
+{
+    compact_header_t header = {0};
+    *story = (introspect_story_t){0};
+    story->reason = evaluate(worker, client, token, now_s, story, &header);
+    story->outcome = outcome_of(story->reason);
+    story->kid = header.kid;
+    if (story->outcome != INTROSPECT_ACTIVE) {
+        json_decref(story->answer);
+        story->answer = NULL;
+    }
+}
+
+void introspect_story_deinit(introspect_story_t *story)
+{
+    json_decref(story->header);
+    json_decref(story->payload);
+    json_decref(story->answer);
+    keyset_release(story->keys);
+    *story = (introspect_story_t){0};
+}
+
+/* Writes the answer into the worker's buffer, which grows for the rare one that is larger. */
+static bool write_answer(introspect_worker_t *worker, const json_t *answer, slice_t *out)
+{
+    size_t len = json_dumpb(answer, worker->answer, worker->answer_size, JSON_COMPACT);
+    if (len > worker->answer_size) {
+        char *larger = realloc(worker->answer, len);
+        if (larger == NULL)
+            return false;
+        worker->answer = larger;
+        worker->answer_size = len;
+        len = json_dumpb(answer, worker->answer, worker->answer_size, JSON_COMPACT);
+    }
+    if (len == 0)
+        return false;
+    *out = (slice_t){worker->answer, len};
+    return true;
+}
+
+static int64_t min_s(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void remember(introspect_worker_t *worker, const digest_t *key, int64_t now_s, uint64_t generation,
+                     const introspect_story_t *story, const introspect_verdict_t *verdict)
+{
+    introspector_t *introspector = worker->introspector;
+    const config_t *config = introspector->config;
+    uint32_t tag = tag_of(config, story->issuer, story->reason);
+    int64_t not_after_s = now_s + config->cache.max_ttl_s;
+    if (verdict->outcome == INTROSPECT_ACTIVE) {
+        cache_put(introspector->active, key, min_s(not_after_s, story->times.exp_s), generation, tag,
+                  verdict->answer);
+    } else if (verdict->outcome == INTROSPECT_INACTIVE) {
+        if (story->reason == REASON_NOT_YET_VALID)
+            not_after_s = min_s(not_after_s, story->times.nbf_s - story->issuer->rules.leeway_s);
+        cache_put(introspector->inactive, key, not_after_s, generation, tag, slice_of(verdict->kid));
+    }
+}
+
+void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                       const digest_t *key, introspect_verdict_t *verdict)
+{
+    /* Read before the keys are: a verdict must not carry a newer generation than the keys that made it. */
+    uint64_t generation = atomic_load(&worker->introspector->generation);
+    introspect_story_t story;
+    introspect_tell(worker, client, token, now_s, &story);
+    slice_t answer = {NULL, 0};
+    if (story.outcome == INTROSPECT_ACTIVE && !write_answer(worker, story.answer, &answer)) {
+        story.outcome = INTROSPECT_UNAVAILABLE;
+        story.reason = REASON_INTERNAL_ERROR;
+    }
+    set_verdict(verdict, story.reason, story.issuer);
+    if (verdict->outcome == INTROSPECT_ACTIVE)
+        verdict->answer = answer;
+    copy_kid(story.kid, verdict->kid);
+    remember(worker, key, now_s, generation, &story, verdict);
+    introspect_story_deinit(&story);
+}

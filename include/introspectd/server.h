@@ -1,0 +1,37 @@
+/*
+ * server: the HTTP side: listeners, one event loop per thread, the introspection endpoint and the operations
+ * endpoints.
+ *
+ * Started and stopped by one thread (the cli's), which must have blocked the signals that it waits for
+ * before, so that the server's threads inherit that.
+ */
+#ifndef INTROSPECTD_SERVER_H
+#define INTROSPECTD_SERVER_H
+
+#include "introspectd/config.h"
+#include "introspectd/introspect.h"
+
+typedef struct server server_t;
+
+enum { SERVER_ERROR_SIZE = 512 };
+
+/* Why a server could not be started: one line, NUL-terminated. */
+typedef struct server_error {
+    char text[SERVER_ERROR_SIZE];
+} server_error_t;
+
+/*
+ * Binds every listener of config and starts `threads` loops. All or nothing: NULL with *error filled. config
+ * and introspector are borrowed and must outlive the server. One line "listening" is logged per listener.
+ */
+server_t *server_start(const config_t *config, introspector_t *introspector, unsigned threads,
+                       server_error_t *error) __attribute__((warn_unused_result));
+
+/*
+ * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what
+ * is left and frees everything. Returns when all threads have ended. The number of requests that were cut off
+ * is returned.
+ */
+size_t server_stop(server_t *server);
+
+#endif

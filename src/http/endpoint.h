@@ -1,0 +1,20 @@
+/*
+ * endpoint: the introspection endpoint (RFC 7662 section 2; Front's "Token introspection for channel
+ * identification").
+ */
+#ifndef INTROSPECTD_HTTP_ENDPOINT_H
+#define INTROSPECTD_HTTP_ENDPOINT_H
+
+#include "introspectd/config.h"
+#include "introspectd/log.h"
+
+#include <h2o.h>
+
+/*
+ * Registers the handler on path, which must be "/" of a host of its own. Serves on threads whose worker has
+ * an introspect_worker_t. Borrows config and log_gate, which thins the lines about refused tokens. Before any
+ * thread serves.
+ */
+void endpoint_register(h2o_pathconf_t *path, const config_t *config, log_gate_t *log_gate);
+
+#endif

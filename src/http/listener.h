@@ -1,0 +1,34 @@
+/* listener: listening sockets, bound once for all threads. Used by the server's starting and stopping thread
+ * only. */
+#ifndef INTROSPECTD_HTTP_LISTENER_H
+#define INTROSPECTD_HTTP_LISTENER_H
+
+#include "introspectd/config.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+typedef struct listener {
+    int fd;       /* -1: not bound */
+    SSL_CTX *tls; /* NULL: cleartext */
+    const config_address_t *address;
+    bool owns_unix_path; /* the socket file is ours to remove */
+} listener_t;
+
+/* "127.0.0.1:8080", "[::1]:8443", "unix:/run/x.sock" as bound, so that port 0 shows the real port. */
+enum { LISTENER_NAME_SIZE = 160 };
+
+/*
+ * Binds and listens, non-blocking; tls may be NULL and is borrowed until listener_deinit frees it. False with
+ * a line in error (of error_size bytes) that names the address. A socket file that nobody listens on is
+ * replaced.
+ */
+bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
+                   size_t error_size) __attribute__((warn_unused_result));
+
+/* Closes the socket, removes a Unix socket's file, frees the TLS context. */
+void listener_deinit(listener_t *listener);
+
+void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE]);
+
+#endif

@@ -1,0 +1,56 @@
+#include "tls.h"
+
+#include <h2o.h>
+#include <openssl/err.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* RFC 9325 section 4.2: forward secrecy and AEAD only. TLS 1.3 has no others. */
+static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+static void describe(const char *what, const char *file, char *error, size_t error_size)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    snprintf(error, error_size, "%s: %s%s%s", file, what, reason == NULL ? "" : ": ",
+             reason == NULL ? "" : reason);
+    ERR_clear_error();
+}
+
+/* A key under a passphrase must fail, not stop the start at a prompt. */
+static int refuse_passphrase(char *buffer, int size, int is_for_writing, void *data)
+{
+    (void)buffer;
+    (void)size;
+    (void)is_for_writing;
+    (void)data;
+    return -1;
+}
+
+SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_file, char *error,
+                         size_t error_size)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (context == NULL) {
+        snprintf(error, error_size, "OpenSSL gives no TLS context");
+        return NULL;
+    }
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
+    bool is_usable = false;
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(context, TLS12_CIPHERS) != 1)
+        snprintf(error, error_size, "OpenSSL refuses TLS 1.2 or its ciphers");
+    else if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
+        describe("not a PEM certificate chain", certificate_file, error, error_size);
+    else if (SSL_CTX_use_PrivateKey_file(context, private_key_file, SSL_FILETYPE_PEM) != 1)
+        describe("not the certificate's PEM private key", private_key_file, error, error_size);
+    else
+        is_usable = true;
+    if (!is_usable) {
+        SSL_CTX_free(context);
+        return NULL;
+    }
+    h2o_ssl_register_alpn_protocols(context, h2o_http2_alpn_protocols);
+    return context;
+}
