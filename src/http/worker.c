@@ -139,6 +139,8 @@ void worker_free(worker_t *worker)
     /* A turn lets the library free the sockets that were closed. */
     h2o_evloop_run(worker->h2o.loop, 0);
     h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->wake_up);
+    /* The library's second GOAWAY may still be due; a context with a timer left cannot be disposed of. */
+    h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
     /* With a connection left the library would touch freed memory; the process ends soon. */
     if (worker->connection_count == 0) {
         h2o_context_dispose(&worker->h2o);
