@@ -33,10 +33,12 @@ typedef struct client_set {
 
 /* Draws the seed and the decoys. False when the system gives no random numbers. */
 bool client_set_init(client_set_t *set) __attribute__((warn_unused_result));
+/* A zero-initialised set is legal. */
 void client_set_deinit(client_set_t *set);
 
 /* Fills client->secrets: digests of the given secrets (1 to CLIENT_MAX_SECRETS), random digests in the other
- * places. */
+ * places. False when count is out of range, a secret is empty or over CLIENT_MAX_SECRET_BYTES, or OpenSSL
+ * fails. */
 bool client_set_secrets(const client_set_t *set, client_t *client, digester_t *digester,
                         const slice_t *secrets, size_t count) __attribute__((warn_unused_result));
 
@@ -60,7 +62,7 @@ typedef struct client_credentials {
 typedef enum client_basic {
     CLIENT_BASIC_OK,
     CLIENT_BASIC_OTHER_SCHEME, /* the header is of another scheme */
-    CLIENT_BASIC_MALFORMED     /* not base64, or no colon, or too long */
+    CLIENT_BASIC_MALFORMED     /* not base64, no colon, an empty id, a control character, or too long */
 } client_basic_t;
 
 /* Room for client_parse_basic: both spellings of the longest credentials. */

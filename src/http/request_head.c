@@ -21,7 +21,11 @@ static bool take_once(slice_t *place, const h2o_header_t *header)
 {
     if (place->base != NULL)
         return false;
-    *place = (slice_t){header->value.base, header->value.len};
+    size_t len = header->value.len;
+    /* White space behind a value is none of it (RFC 9110 section 5.5); the library leaves it there. */
+    while (len > 0 && (header->value.base[len - 1] == ' ' || header->value.base[len - 1] == '\t'))
+        len--;
+    *place = (slice_t){header->value.base, len};
     return true;
 }
 

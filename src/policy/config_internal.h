@@ -1,0 +1,163 @@
+/*
+ * config_internal: what the files config*.c share while a config is being loaded.
+ *
+ * One loader lives on config_load's stack and belongs to its thread. Every reader gives false once something
+ * is wrong, with the loader's error filled; what it stored so far is in the config, which config_free frees
+ * in any state.
+ */
+#ifndef INTROSPECTD_POLICY_CONFIG_INTERNAL_H
+#define INTROSPECTD_POLICY_CONFIG_INTERNAL_H
+
+#include "introspectd/config.h"
+
+#include "yaml_tree.h"
+
+typedef struct config_loader {
+    const char *file; /* as given */
+    char *directory;  /* absolute: where relative paths start */
+    yaml_tree_t *tree;
+    digester_t *digester;
+    config_t *config;
+    config_error_t *error;
+} config_loader_t;
+
+/*
+ * A node and the way to it, as a chain through the callers' frames, so that its path is written only when
+ * something is wrong.
+ */
+typedef struct config_node {
+    const struct config_node *parent; /* NULL for the top level */
+    slice_t key;                      /* absent for an item of a list */
+    size_t index;                     /* an item's place */
+    yaml_tree_node_t id;              /* 0: an optional key that is not there */
+    unsigned line;
+} config_node_t;
+
+/* config_report.c: errors, notes, and the text of both */
+
+/* Writes "FILE:LINE: PATH: ..." into the loader's error. */
+void config_set_error(config_loader_t *loader, const config_node_t *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same without a node, "FILE: ..." or, when line is not 0, "FILE:LINE: ...". */
+void config_set_file_error(config_loader_t *loader, unsigned line, const char *text);
+
+/* The false that a reader returns, in sight of its compiler. */
+#define config_fail(...) (config_set_error(__VA_ARGS__), false)
+#define config_fail_file(...) (config_set_file_error(__VA_ARGS__), false)
+#define config_fail_memory(loader) config_fail_file(loader, 0, "out of memory")
+
+/* Adds a note in the form of an error. False out of memory. */
+bool config_note(config_loader_t *loader, const config_node_t *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4), warn_unused_result));
+
+enum { CONFIG_QUOTE_SIZE = 256 };
+
+/* Writes text in quotes into out, without control characters and cut on a character's boundary. Gives out. */
+const char *config_quote(slice_t text, char out[CONFIG_QUOTE_SIZE]);
+
+/* Whether text holds no control character (U+0000 to U+001F, U+007F to U+009F); text is UTF-8. */
+bool config_is_printable(slice_t text);
+
+/* config_node.c: walking mappings and lists */
+
+typedef struct config_key {
+    const char *name;
+    bool is_required;
+} config_key_t;
+
+enum { CONFIG_MAX_KEYS = 16 };
+
+/*
+ * Finds the values of a mapping whose keys are all known: values[i] is that of keys[i], with the id 0 when it
+ * is not there. Not a mapping, an unknown or repeated key and a missing one are errors.
+ */
+bool config_keys(config_loader_t *loader, const config_node_t *mapping, const config_key_t *keys,
+                 size_t count, config_node_t *values) __attribute__((warn_unused_result));
+
+/* Checks that mapping is one whose keys are up to max different, non-empty texts; any name is legal. */
+bool config_entries(config_loader_t *loader, const config_node_t *mapping, size_t max, size_t *count)
+    __attribute__((warn_unused_result));
+/* The i-th value of such a mapping, with its key, NUL-terminated, in .key. */
+config_node_t config_entry(const config_loader_t *loader, const config_node_t *mapping, size_t i);
+/* The same place with the line of the key, for what is wrong with the key itself. */
+config_node_t config_entry_key(const config_loader_t *loader, const config_node_t *mapping, size_t i);
+
+/* Checks that list is one of 1 to max items. */
+bool config_list(config_loader_t *loader, const config_node_t *list, size_t max, size_t *count)
+    __attribute__((warn_unused_result));
+config_node_t config_item(const config_loader_t *loader, const config_node_t *list, size_t i);
+
+bool config_is_list(const config_loader_t *loader, const config_node_t *node);
+/* Whether node is the word, written plainly. */
+bool config_is_word(const config_loader_t *loader, const config_node_t *node, const char *word);
+/* Whether node is a null, written plainly: nothing, `~` or `null`. */
+bool config_is_null(const config_loader_t *loader, const config_node_t *node);
+
+/* config_value.c: scalars. Outputs are untouched on failure. */
+
+/* A scalar that is not null and holds no control character; it may be empty. Borrowed from the tree. */
+bool config_scalar(config_loader_t *loader, const config_node_t *node, slice_t *out)
+    __attribute__((warn_unused_result));
+/* The same, and not empty. */
+bool config_text(config_loader_t *loader, const config_node_t *node, slice_t *out)
+    __attribute__((warn_unused_result));
+/* A copy of such a text. */
+bool config_string(config_loader_t *loader, const config_node_t *node, char **out)
+    __attribute__((warn_unused_result));
+/* A text, or a list of 1 to max of them. *count is what *out holds, on failure too. */
+bool config_strings(config_loader_t *loader, const config_node_t *node, size_t max, char ***out,
+                    size_t *count) __attribute__((warn_unused_result));
+
+/* An integer from min to max, written plainly. `or_else` names what else the caller takes; may be NULL. */
+bool config_integer(config_loader_t *loader, const config_node_t *node, unsigned min, unsigned max,
+                    const char *or_else, unsigned *out) __attribute__((warn_unused_result));
+
+typedef struct config_range {
+    uint64_t min;
+    uint64_t max;
+    bool may_be_zero; /* besides min to max */
+} config_range_t;
+
+/* Bytes: an integer, bare or with KiB, MiB or GiB. */
+bool config_size(config_loader_t *loader, const config_node_t *node, config_range_t range, size_t *out)
+    __attribute__((warn_unused_result));
+/* Seconds: 0, or an integer with s, m, h or d. */
+bool config_duration(config_loader_t *loader, const config_node_t *node, config_range_t range, int64_t *out)
+    __attribute__((warn_unused_result));
+
+/* config_file.c: files that the config names */
+
+/* A path, made absolute. */
+bool config_path(config_loader_t *loader, const config_node_t *node, char **out)
+    __attribute__((warn_unused_result));
+/* Makes text absolute. NULL out of memory. */
+char *config_resolve(const config_loader_t *loader, slice_t text) __attribute__((warn_unused_result));
+/* A path to a file that can be opened for reading. */
+bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
+    __attribute__((warn_unused_result));
+
+/* The sections, one file each */
+
+bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
+    __attribute__((warn_unused_result));
+bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *node)
+    __attribute__((warn_unused_result));
+void config_address_deinit(config_address_t *address);
+
+bool config_read_issuers(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+
+/* The issuers must be in. */
+bool config_read_clients(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+/* Secrets of a client: from files to digests. */
+bool config_read_secrets(config_loader_t *loader, const config_node_t *list, client_t *client)
+    __attribute__((warn_unused_result));
+/* The mapping of a client whose profile is known; fields may be absent. */
+bool config_read_fields(config_loader_t *loader, const config_node_t *fields, client_t *client)
+    __attribute__((warn_unused_result));
+
+#endif
