@@ -28,6 +28,9 @@ static inline size_t base64url_encoded_len(size_t len)
  */
 bool base64url_decode(slice_t text, unsigned char *out, size_t *out_len) __attribute__((warn_unused_result));
 
+/* Whether text is strict base64url, without decoding it. */
+bool base64url_is_strict(slice_t text);
+
 /* Encodes len bytes into out, which holds base64url_encoded_len(len) + 1 bytes; a NUL is written behind. */
 void base64url_encode(const unsigned char *bytes, size_t len, char *out);
 

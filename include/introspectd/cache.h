@@ -20,7 +20,7 @@ typedef struct cache_stats {
     uint64_t entries;
     uint64_t bytes;
     uint64_t hits;
-    uint64_t misses; /* dead and outdated entries count as misses */
+    uint64_t misses; /* every cache_get that gave false */
     uint64_t evictions;
 } cache_stats_t;
 
@@ -33,7 +33,8 @@ typedef struct cache_hit {
 
 /*
  * max_bytes bounds all stripes together, their tables included; 0 gives a cache that keeps nothing. stripes
- * is rounded up to a power of two, at least 1. NULL when memory cannot be had.
+ * is rounded up to a power of two, at least 1, and then halved until each stripe has at least 64 KiB, so that
+ * a small cache still keeps a useful number of large values. NULL when memory cannot be had.
  */
 cache_t *cache_new(size_t max_bytes, unsigned stripes) __attribute__((warn_unused_result));
 void cache_free(cache_t *cache);

@@ -17,6 +17,9 @@
 int file_read(const char *path, size_t max_bytes, char **out, size_t *out_len)
     __attribute__((warn_unused_result));
 
+/* As file_read, from a descriptor that stays open: standard input, for example. */
+int file_read_fd(int fd, size_t max_bytes, char **out, size_t *out_len) __attribute__((warn_unused_result));
+
 /* Overwrites and frees what file_read gave; for secrets. NULL is legal. */
 void file_free_secret(char *secret, size_t len);
 

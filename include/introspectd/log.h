@@ -16,18 +16,20 @@ typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR } log_l
 /*
  * Writes one line. event is a short snake_case name ("listening"). take_fields is a JSON object whose members
  * are appended in their order; it is released here, also when nothing can be written; NULL means no fields.
+ * A member named time, level or event is dropped. Fields that hold text which is not UTF-8 are replaced by
+ * "fields_left_out":true.
  */
 void log_event(log_level_t level, const char *event, json_t *take_fields);
 
 /*
- * A thinning gate: lets burst lines through in each period of period_ms and counts what it held back.
+ * A thinning gate: lets burst lines (at most 16777215) through in each period of period_ms and counts what it
+ * held back. Periods begin at the multiples of period_ms.
  * One object serves any number of threads. Zero-initialise, then call log_gate_init.
  */
 typedef struct log_gate {
     uint32_t burst;
     int64_t period_ms;
-    _Atomic int64_t period_start_ms;
-    _Atomic uint32_t passed_in_period;
+    _Atomic uint64_t period_and_passed;
     _Atomic uint64_t left_out;
 } log_gate_t;
 

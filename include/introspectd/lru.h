@@ -25,12 +25,15 @@ typedef struct lru_value {
 
 typedef struct lru_stats {
     uint64_t entries;
-    uint64_t bytes;     /* what the entries and their share of the table cost; never above max_bytes */
+    uint64_t bytes;     /* what the entries and the table cost; never above max_bytes */
     uint64_t evictions; /* entries pushed out for room, since the start */
 } lru_stats_t;
 
-/* A stripe that keeps at most max_bytes, its table and per-entry cost included. NULL when memory cannot be
- * had. */
+/*
+ * A stripe that keeps at most max_bytes, its table and per-entry cost included: an entry costs at most 128
+ * bytes beyond those of its value, in a table that is at least half full. With 0 nothing is kept. NULL when
+ * memory cannot be had.
+ */
 lru_t *lru_new(size_t max_bytes) __attribute__((warn_unused_result));
 void lru_free(lru_t *lru);
 
