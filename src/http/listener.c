@@ -86,12 +86,19 @@ bool listener_init(listener_t *listener, const config_address_t *address, SSL_CT
     return true;
 }
 
-void listener_deinit(listener_t *listener)
+void listener_close(listener_t *listener)
 {
     if (listener->fd != -1)
         close(listener->fd);
     if (listener->owns_unix_path)
         unlink(listener->address->unix_path);
+    listener->fd = -1;
+    listener->owns_unix_path = false;
+}
+
+void listener_deinit(listener_t *listener)
+{
+    listener_close(listener);
     SSL_CTX_free(listener->tls);
     *listener = (listener_t){.fd = -1};
 }

@@ -26,7 +26,11 @@ enum { LISTENER_NAME_SIZE = 160 };
 bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size) __attribute__((warn_unused_result));
 
-/* Closes the socket, removes a Unix socket's file, frees the TLS context. */
+/* Closes the socket and removes a Unix socket's file; duplicates of the socket go on until they are closed.
+ */
+void listener_close(listener_t *listener);
+
+/* listener_close, and frees the TLS context. */
 void listener_deinit(listener_t *listener);
 
 void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE]);

@@ -34,7 +34,7 @@ static const reply_error_t *walk_headers(const h2o_req_t *req, found_t *found)
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         bool is_first = true;
-        if (header->name == NULL || header->name->base == NULL)
+        if (header->name->len == 0)
             return &FOLDED; /* how the library shows obs-fold (RFC 9112 section 5.2) */
         if (header->name == &H2O_TOKEN_AUTHORIZATION->buf)
             is_first = take_once(&found->authorization, header);

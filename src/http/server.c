@@ -183,6 +183,9 @@ server_t *server_start(const config_t *config, introspector_t *introspector, uns
 size_t server_stop(server_t *server)
 {
     atomic_store(&server->is_draining, true);
+    /* Whoever connects from now on is refused, and may go to another instance. */
+    for (size_t i = 0; i < server->config->listener_count; i++)
+        listener_close(&server->listeners[i]);
     size_t request_worker_count = server->worker_count - (server->config->has_admin ? 1 : 0);
     size_t cut_off_count =
         stop_workers(server->workers, request_worker_count, server->config->shutdown_timeout_s * 1000);

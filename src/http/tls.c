@@ -16,6 +16,9 @@ static void describe(const char *what, const char *file, char *error, size_t err
     ERR_clear_error();
 }
 
+/* The library's own list has no http/1.1, and drafts of HTTP/2 that nobody speaks. */
+static const h2o_iovec_t ALPN_PROTOCOLS[] = {{H2O_STRLIT("h2")}, {H2O_STRLIT("http/1.1")}, {NULL, 0}};
+
 /* A key under a passphrase must fail, not stop the start at a prompt. */
 static int refuse_passphrase(char *buffer, int size, int is_for_writing, void *data)
 {
@@ -51,6 +54,6 @@ SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_f
         SSL_CTX_free(context);
         return NULL;
     }
-    h2o_ssl_register_alpn_protocols(context, h2o_http2_alpn_protocols);
+    h2o_ssl_register_alpn_protocols(context, ALPN_PROTOCOLS);
     return context;
 }
