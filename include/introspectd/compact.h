@@ -31,7 +31,7 @@ typedef struct compact_header {
 } compact_header_t;
 
 /*
- * Splits token. REASON_MALFORMED unless it is exactly three parts of [A-Za-z0-9_-] with a non-empty header
+ * Splits token. REASON_MALFORMED unless it is exactly three parts of strict base64url with a non-empty header
  * and payload; REASON_ENCRYPTED for five parts. An empty signature is left to verification, which refuses it.
  */
 reason_t compact_split(slice_t token, compact_t *out) __attribute__((warn_unused_result));

@@ -10,8 +10,8 @@
 #include "introspectd/compact.h"
 #include "introspectd/keyset.h"
 
-/* Without a `kid` at most this many fitting keys are tried, so that a large set does not buy a caller much
- * work. */
+/* Of the keys that fit a token (many when it has no `kid`) at most this many are tried, so that a large set
+ * does not buy a caller much work. */
 enum { VERIFY_MAX_KEYS_TRIED = 8 };
 
 typedef struct verifier verifier_t;
@@ -30,8 +30,9 @@ reason_t verify_signature(verifier_t *verifier, const jwk_t *jwk, algorithm_t al
 
 /*
  * Verifies a split token with the keys of a set: the allow-list first (REASON_ALGORITHM_NOT_ALLOWED), then
- * the keys that fit `kid` and `alg` (REASON_UNKNOWN_KEY when none does), then the signature. On REASON_NONE
- * *used is the key that verified it, borrowed from keyset; used may be NULL.
+ * the keys that fit `kid` and `alg` (REASON_UNKNOWN_KEY when none does), then the signature, with at most
+ * VERIFY_MAX_KEYS_TRIED keys. On REASON_NONE *used is the key that verified it, borrowed from keyset; used
+ * may be NULL.
  */
 reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t allowed,
                         const compact_t *compact, const compact_header_t *header, const jwk_t **used)
