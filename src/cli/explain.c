@@ -1,5 +1,6 @@
 #include "command.h"
 #include "explain_report.h"
+#include "input.h"
 
 #include "introspectd/clock.h"
 #include "introspectd/file.h"
@@ -7,7 +8,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const char USAGE[] =
     "Usage: introspectd explain --config FILE [--client ID] [--json] < TOKEN\n"
@@ -154,7 +154,7 @@ int command_explain(int argc, char **argv)
 
     char *input = NULL;
     size_t input_len = 0;
-    int problem = file_read_fd(STDIN_FILENO, MAX_INPUT_BYTES, &input, &input_len);
+    int problem = input_read("-", MAX_INPUT_BYTES, &input, &input_len);
     if (problem != 0) {
         fprintf(stderr, "introspectd explain: standard input: %s\n", strerror(problem));
         status = EXIT_USAGE;

@@ -30,25 +30,8 @@ static ssize_t read_some(int fd, char *out, size_t size)
 
 int input_read(const char *path, size_t max_bytes, char **out, size_t *out_len)
 {
-    if (strcmp(path, "-") != 0)
-        return file_read(path, max_bytes, out, out_len);
-    /* One byte more than may be there shows that there is more, one is for the NUL. */
-    char *bytes = malloc(max_bytes + 2);
-    if (bytes == NULL)
-        return ENOMEM;
-    size_t len = 0;
-    ssize_t got = 0;
-    while (len <= max_bytes && (got = read_some(STDIN_FILENO, bytes + len, max_bytes + 1 - len)) > 0)
-        len += (size_t)got;
-    int error = got < 0 ? errno : len > max_bytes ? EFBIG : 0;
-    if (error != 0) {
-        file_free_secret(bytes, len);
-        return error;
-    }
-    bytes[len] = '\0';
-    *out = bytes;
-    *out_len = len;
-    return 0;
+    return strcmp(path, "-") == 0 ? file_read_fd(STDIN_FILENO, max_bytes, out, out_len)
+                                  : file_read(path, max_bytes, out, out_len);
 }
 
 line_reader_t *line_reader_new(int fd, size_t max_line)
