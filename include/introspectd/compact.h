@@ -16,7 +16,7 @@
 
 typedef struct compact {
     slice_t header;        /* base64url */
-    slice_t payload;       /* base64url */
+    slice_t payload;       /* base64url; may be empty */
     slice_t signature;     /* base64url; may be empty */
     slice_t signing_input; /* header "." payload */
 } compact_t;
@@ -31,8 +31,9 @@ typedef struct compact_header {
 } compact_header_t;
 
 /*
- * Splits token. REASON_MALFORMED unless it is exactly three parts of strict base64url with a non-empty header
- * and payload; REASON_ENCRYPTED for five parts. An empty signature is left to verification, which refuses it.
+ * Splits token. REASON_MALFORMED unless it is exactly three parts of strict base64url with a non-empty
+ * header; REASON_ENCRYPTED for five parts. An empty payload is a legal JWS (RFC 7515 section 7.1), though no
+ * JWT. An empty signature is left to verification, which refuses it.
  */
 reason_t compact_split(slice_t token, compact_t *out) __attribute__((warn_unused_result));
 

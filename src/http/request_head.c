@@ -10,6 +10,8 @@ static const reply_error_t FOLDED = {400, "invalid_request", "a header is folded
 static const reply_error_t REPEATED = {400, "invalid_request",
                                        "a header that may stand once only is repeated"};
 
+static const reply_error_t NO_HOST = {400, "invalid_request", "the header Host is missing"};
+
 typedef struct found {
     slice_t authorization;
     slice_t content_type;
@@ -48,14 +50,39 @@ static const reply_error_t *walk_headers(const h2o_req_t *req, found_t *found)
     return NULL;
 }
 
+static bool is_endpoint(h2o_iovec_t path, const config_t *config)
+{
+    return h2o_memis(path.base, path.len, config->path, strlen(config->path));
+}
+
+/* RFC 9112 section 3.2.2: a target in absolute form must be served too. The library takes it for a path. */
+static bool is_absolute_form_of_endpoint(const h2o_req_t *req, const config_t *config)
+{
+    h2o_url_t url;
+    if (h2o_url_parse(req->path.base, req->path.len, &url) != 0)
+        return false;
+    const char *query = memchr(url.path.base, '?', url.path.len);
+    if (query != NULL)
+        url.path.len = (size_t)(query - url.path.base);
+    return is_endpoint(url.path, config);
+}
+
+/* RFC 9112 section 3.2. The library then puts the name of its own host in. */
+static bool lacks_host(const h2o_req_t *req)
+{
+    return req->version == 0x101 && req->authority.base == req->hostconf->authority.hostport.base;
+}
+
 const reply_error_t *request_head_check(const h2o_req_t *req, const config_t *config, request_head_t *out)
 {
     found_t found = {0};
     const reply_error_t *error = walk_headers(req, &found);
     if (error != NULL)
         return error;
+    if (lacks_host(req))
+        return &NO_HOST;
     /* The library matches a path by its beginning. */
-    if (!h2o_memis(req->path_normalized.base, req->path_normalized.len, config->path, strlen(config->path)))
+    if (!is_endpoint(req->path_normalized, config) && !is_absolute_form_of_endpoint(req, config))
         return &NOT_FOUND;
     if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("POST")))
         return &METHOD_NOT_ALLOWED;

@@ -26,7 +26,7 @@ reason_t compact_split(slice_t token, compact_t *out)
     }
     if (count == PARTS_ENCRYPTED)
         return REASON_ENCRYPTED;
-    if (count != PARTS_SIGNED || parts[0].len == 0 || parts[1].len == 0)
+    if (count != PARTS_SIGNED || parts[0].len == 0)
         return REASON_MALFORMED;
     for (size_t i = 0; i < PARTS_SIGNED; i++) {
         if (!base64url_is_strict(parts[i]))

@@ -1,0 +1,86 @@
+"""The operations endpoints, and that they and the introspection endpoint keep apart."""
+
+import json
+
+import pytest
+
+from harness import expect
+from harness.endpoint import FORM, basic, form_body
+from harness.world import MAIN, OTHER
+
+
+def test_alive_and_ready(running):
+    for path in ("/livez", "/readyz"):
+        for method in ("GET", "HEAD"):
+            response = running.admin.request(method, path)
+            assert response.status == 200, response
+    assert json.loads(running.admin.request("GET", "/readyz").body) is not None
+
+
+@pytest.fixture(scope="module")
+def unready(world, start_module_server):
+    config = world.config()
+    config["issuers"][0]["jwks_file"] = "empty.json"
+    return start_module_server(config, {"empty.json": '{"keys":[]}'})
+
+
+def test_not_ready_names_the_issuer_without_keys(unready):
+    response = unready.admin.request("GET", "/readyz")
+    assert response.status == 503, response
+    assert response.get("content-type") == "application/json"
+    text = json.dumps(json.loads(response.body))
+    assert MAIN in text and OTHER not in text, text
+    assert unready.admin.request("GET", "/livez").status == 200
+
+
+def test_ready_again_is_not_claimed_for_keys_that_fit_no_algorithm(world, start_server):
+    """An issuer whose keys serve none of its algorithms can verify nothing, and a token of it gets no verdict or a refusal."""
+    config = world.config()
+    config["issuers"][3]["algorithms"] = ["RS256"]
+    started = start_server(config)
+    token = world.token("RS256", issuer=OTHER)
+    response = started.endpoints["h1"].introspect(token, world.rfc)
+    assert response.status in (200, 503), response
+    if response.status == 200:
+        expect.inactive(response, 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/introspect", "/livez/", "/livezx", "/livez/x", "/readyz/x", "/LIVEZ"])
+def test_other_paths_on_admin(running, path):
+    assert running.admin.request("GET", path).status == 404
+
+
+def test_introspection_is_not_served_on_admin(running, world):
+    headers = [basic(world.rfc.client_id, world.rfc.secret), ("Content-Type", FORM)]
+    response = running.admin.request("POST", "/introspect", headers, form_body(("token", world.token())))
+    assert response.status == 404 and b"active" not in response.body
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+def test_operations_are_not_served_in_public(endpoint, path):
+    expect.invalid_request(endpoint.request("GET", path), 404)
+
+
+def test_probes_do_not_take_other_methods(running):
+    for method in ("POST", "PUT", "DELETE"):
+        response = running.admin.request(method, "/livez", body=b"")
+        assert response.status == 405, response
+        assert "GET" in response.get("allow")
+
+
+def test_another_path_for_the_endpoint(world, start_server):
+    h1 = start_server(world.config(path="/oauth2/v1/introspect")).endpoints["h1"]
+    headers = [basic(world.rfc.client_id, world.rfc.secret), ("Content-Type", FORM)]
+    body = form_body(("token", world.token()))
+    expect.is_active(h1.request("POST", "/oauth2/v1/introspect", headers, body))
+    for path in ("/introspect", "/oauth2/v1", "/oauth2/v1/introspect/", "/oauth2/v1/introspect2"):
+        expect.invalid_request(h1.request("POST", path, headers, body), 404)
+
+
+def test_without_an_admin_listener(world, directory):
+    from harness.server import Server, free_port
+
+    port = free_port()
+    config = world.config(listen=[{"address": f"127.0.0.1:{port}"}])
+    server = Server(directory, config, world.files, [("127.0.0.1", port)]).start()
+    server.stop()
