@@ -15,10 +15,16 @@ typedef struct server server_t;
 
 enum { SERVER_ERROR_SIZE = 512 };
 
-/* Why a server could not be started: one line, NUL-terminated. */
+/* Why a server cannot be started: one line, NUL-terminated. */
 typedef struct server_error {
     char text[SERVER_ERROR_SIZE];
 } server_error_t;
+
+/*
+ * Loads every certificate and key that config names, as server_start will, and binds nothing. False with
+ * *error filled: "FILE:LINE: listen[0].tls: ...", a fault of the config.
+ */
+bool server_check(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
 /*
  * Binds every listener of config and starts `threads` loops. All or nothing: NULL with *error filled. config

@@ -29,5 +29,9 @@ int command_check(int argc, char **argv)
     printf("%s: good: %zu issuers, %zu clients, %zu listeners\n", config->file, config->issuer_count,
            config->clients.count, config->listener_count);
     config_free(config);
+    if (fflush(stdout) != 0) {
+        perror("introspectd check: standard output");
+        return EXIT_SOFTWARE;
+    }
     return 0;
 }

@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include "introspectd/server.h"
+
 #include <getopt.h>
 #include <stdio.h>
 
@@ -49,7 +51,15 @@ config_t *command_load_config(const char *config_file)
 {
     config_error_t error;
     config_t *config = config_load(config_file, &error);
-    if (config == NULL)
+    if (config == NULL) {
         fprintf(stderr, "%s\n", error.text);
+        return NULL;
+    }
+    server_error_t server_error;
+    if (!server_check(config, &server_error)) {
+        fprintf(stderr, "%s\n", server_error.text);
+        config_free(config);
+        return NULL;
+    }
     return config;
 }

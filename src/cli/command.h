@@ -41,7 +41,8 @@ int command_parse_config_option(int argc, char **argv, const char *usage, const 
  * status. */
 int command_common_option(int option, const char *command, const char *usage);
 
-/* Loads a config; NULL after printing its one line of error to standard error. The caller frees it. */
+/* Loads a config, with the certificates that it names; NULL after printing its one line of error to standard
+ * error. The caller frees it. */
 config_t *command_load_config(const char *config_file);
 
 #endif

@@ -79,15 +79,24 @@ static slice_t trim(const char *text, size_t len)
     return (slice_t){text, len};
 }
 
-/* The active one if there is one; else the one that came furthest, which says most about the token. */
+/* How far a decision came. */
+static int progress_of(const introspect_story_t *story)
+{
+    if (story->outcome == INTROSPECT_ACTIVE)
+        return 4;
+    if (story->signature_is_good)
+        return 3;
+    if (story->keys != NULL)
+        return 2;
+    return story->issuer != NULL ? 1 : 0;
+}
+
+/* The one that came furthest says most about the token. */
 static size_t choose_headline(const explanation_t *explanations, size_t count)
 {
     size_t best = 0;
-    for (size_t i = 0; i < count; i++) {
-        const introspect_story_t *story = &explanations[i].story;
-        if (story->outcome == INTROSPECT_ACTIVE)
-            return i;
-        if (story->signature_is_good && !explanations[best].story.signature_is_good)
+    for (size_t i = 1; i < count; i++) {
+        if (progress_of(&explanations[i].story) > progress_of(&explanations[best].story))
             best = i;
     }
     return best;
@@ -97,8 +106,10 @@ static int report(introspect_worker_t *worker, slice_t token, const client_t *cl
                   bool as_json)
 {
     explanation_t *explanations = calloc(count, sizeof(*explanations));
-    if (explanations == NULL)
+    if (explanations == NULL) {
+        perror("introspectd explain");
         return EXIT_SOFTWARE;
+    }
     char name[DIGEST_NAME_SIZE];
     introspect_token_name(worker, token, name);
     explain_report_t report = {
@@ -113,8 +124,10 @@ static int report(introspect_worker_t *worker, slice_t token, const client_t *cl
     for (size_t i = 0; i < count; i++)
         introspect_story_deinit(&explanations[i].story);
     free(explanations);
-    if (!is_printed || fflush(stdout) != 0)
+    if (!is_printed || fflush(stdout) != 0) {
+        perror("introspectd explain: standard output");
         return EXIT_SOFTWARE;
+    }
     return is_active ? EXIT_ACTIVE : EXIT_INACTIVE;
 }
 
@@ -133,10 +146,10 @@ static int explain_token(const config_t *config, const options_t *options, slice
     int status = EXIT_SOFTWARE;
     introspector_t *introspector = introspector_new(config);
     introspect_worker_t *worker = introspector == NULL ? NULL : introspect_worker_new(introspector);
-    if (worker != NULL)
-        status = report(worker, token, clients, count, options->json);
-    if (status == EXIT_SOFTWARE)
+    if (worker == NULL)
         fprintf(stderr, "introspectd explain: out of memory\n");
+    else
+        status = report(worker, token, clients, count, options->json);
     introspect_worker_free(worker);
     introspector_free(introspector);
     return status;

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 static const char USAGE[] =
     "Usage: introspectd serve --config FILE\n"
@@ -32,16 +33,25 @@ static void block_signals(sigset_t *stop_signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* A connection is a descriptor; the soft limit is often 1024. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void log_notes(const config_t *config)
 {
     for (size_t i = 0; i < config->note_count; i++)
         log_event(LOG_LEVEL_WARN, "config_note", json_pack("{s:s}", "note", config->notes[i]));
 }
 
-static int serve_until_stopped(const config_t *config, introspector_t *introspector)
+static int serve_until_stopped(const config_t *config, introspector_t *introspector,
+                               const sigset_t *stop_signals)
 {
-    sigset_t stop_signals;
-    block_signals(&stop_signals);
     unsigned threads = config->threads != 0 ? config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
     server_error_t error;
     server_t *server = server_start(config, introspector, threads, &error);
@@ -56,7 +66,7 @@ static int serve_until_stopped(const config_t *config, introspector_t *introspec
                         (json_int_t)config->clients.count));
 
     int received = 0;
-    while (sigwait(&stop_signals, &received) != 0)
+    while (sigwait(stop_signals, &received) != 0)
         ;
     log_event(LOG_LEVEL_INFO, "stopping", json_pack("{s:s}", "signal", sigabbrev_np(received)));
     size_t cut_off_count = server_stop(server);
@@ -72,6 +82,9 @@ int command_serve(int argc, char **argv)
     if (status != COMMAND_CONTINUE)
         return status;
 
+    sigset_t stop_signals;
+    block_signals(&stop_signals);
+    raise_descriptor_limit();
     config_t *config = command_load_config(config_file);
     if (config == NULL)
         return EXIT_CONFIG;
@@ -80,7 +93,7 @@ int command_serve(int argc, char **argv)
         fprintf(stderr, "introspectd: out of memory for the cache\n");
         status = EXIT_OSERR;
     } else {
-        status = serve_until_stopped(config, introspector);
+        status = serve_until_stopped(config, introspector, &stop_signals);
     }
     introspector_free(introspector);
     config_free(config);

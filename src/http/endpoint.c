@@ -157,8 +157,6 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_head_t head;
     request_body_t body = {0};
     const client_t *client = NULL;
-    if (worker->is_draining)
-        req->http1_is_persistent = 0;
 
     const reply_error_t *error = request_head_check(req, endpoint->config, &head);
     if (error != NULL) {

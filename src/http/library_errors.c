@@ -13,8 +13,8 @@ static void send_rewritten(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *buf
 {
     rewriter_t *rewriter = (rewriter_t *)self;
     (void)bufs;
-    (void)buf_count;
-    h2o_ostream_send_next(self, req, &rewriter->body, 1, state);
+    /* An answer to HEAD has no body. */
+    h2o_ostream_send_next(self, req, &rewriter->body, buf_count == 0 ? 0 : 1, state);
 }
 
 /* Nothing of ours is text/plain: what is, the library wrote. */

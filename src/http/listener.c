@@ -88,10 +88,11 @@ bool listener_init(listener_t *listener, const config_address_t *address, SSL_CT
 
 void listener_close(listener_t *listener)
 {
-    if (listener->fd != -1)
-        close(listener->fd);
+    /* In this order: a successor that finds the file gone may bind it anew, and must not lose its own. */
     if (listener->owns_unix_path)
         unlink(listener->address->unix_path);
+    if (listener->fd != -1)
+        close(listener->fd);
     listener->fd = -1;
     listener->owns_unix_path = false;
 }

@@ -36,6 +36,9 @@ void reply_json(h2o_req_t *req, int status, slice_t body)
     req->res.status = status;
     req->res.reason = reason_phrase(status);
     req->res.content_length = body.len;
+    /* The library sees to requests that begin in a drain; this one may have begun before. */
+    if (req->conn->ctx->shutdown_requested)
+        req->http1_is_persistent = 0;
     reply_add_header(req, H2O_TOKEN_CONTENT_TYPE, "application/json");
     reply_add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
     h2o_send_inline(req, body.base, body.len);

@@ -32,9 +32,10 @@ enum {
     LOG_PERIOD_MS = 1000,
     /*
      * How far the library's bound on a body lies above ours: within it a caller gets our 413, beyond it the
-     * library resets an HTTP/2 stream with an error that invites a retry.
+     * library resets an HTTP/2 stream with an error that invites a retry. A hundred streams of a connection
+     * can hold as much before anybody has authenticated.
      */
-    BODY_MARGIN_BYTES = 4 * 1024 * 1024
+    BODY_MARGIN_BYTES = 2 * 1024 * 1024
 };
 
 static h2o_pathconf_t *add_host(server_t *server, h2o_hostconf_t **host, const char *name)
@@ -51,10 +52,36 @@ static void configure(server_t *server)
     h2o_config_init(&server->h2o);
     server->h2o.server_name = h2o_iovec_init(NULL, 0);
     server->h2o.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
-    server->h2o.http1.upgrade_to_http2 = 1; /* HTTP/2 with prior knowledge needs it */
+    server->h2o.http1.upgrade_to_http2 = 0; /* see connection.c */
+    /* The library would put larger buffers, with tokens in them, into files. */
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     endpoint_register(add_host(server, &server->public_host, "public"), config, &server->log_gate);
     operations_register(add_host(server, &server->admin_host, "admin"), server->introspector,
                         &server->is_draining);
+}
+
+/* NULL with a line in error that has the form of a config's errors. */
+static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from, server_error_t *error)
+{
+    char reason[SERVER_ERROR_SIZE / 2];
+    SSL_CTX *tls = tls_context_new(from->certificate_file, from->private_key_file, reason, sizeof(reason));
+    if (tls == NULL)
+        snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].tls: %s", config->file, from->line,
+                 (size_t)(from - config->listeners), reason);
+    return tls;
+}
+
+bool server_check(const config_t *config, server_error_t *error)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        if (config->listeners[i].certificate_file == NULL)
+            continue;
+        SSL_CTX *tls = new_tls_context(config, &config->listeners[i], error);
+        if (tls == NULL)
+            return false;
+        SSL_CTX_free(tls);
+    }
+    return true;
 }
 
 static bool bind_listener(server_t *server, const config_listener_t *from, server_error_t *error)

@@ -17,53 +17,36 @@ enum {
     ACCEPTS_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
     DRAIN_TURN_MS = 20,
-    /* Between the two GOAWAY frames of a graceful HTTP/2 shutdown the library waits for one second. */
-    HTTP2_GOODBYE_MS = 1200,
+    /* How long no connection is taken when the process has no descriptor left. */
+    ACCEPT_PAUSE_MS = 100,
     /* How long connections that were cut off may take to be torn down. */
     TEAR_DOWN_MS = 500
 };
 
-typedef struct connection {
-    h2o_linklist_t link;
-    worker_t *worker;
-    h2o_socket_t *socket;
-    bool has_request; /* marked while draining */
-    bool is_idle_http1;
-} connection_t;
-
-static void on_connection_close(void *data)
+static bool is_out_of_descriptors(int error)
 {
-    connection_t *connection = data;
-    h2o_linklist_unlink(&connection->link);
-    connection->worker->connection_count--;
-    free(connection);
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static bool track(worker_t *worker, h2o_socket_t *socket)
+/* The socket would wake the loop at once, again and again: it is left alone for a while. */
+static void pause_accepting(worker_t *worker)
 {
-    connection_t *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL)
-        return false;
-    connection->worker = worker;
-    connection->socket = socket;
-    h2o_linklist_insert(&worker->connections, &connection->link);
-    worker->connection_count++;
-    socket->on_close.cb = on_connection_close;
-    socket->on_close.data = connection;
-    return true;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        h2o_socket_read_stop(worker->listeners[i].socket);
+    worker->accept_again_ms = clock_monotonic_ms() + ACCEPT_PAUSE_MS;
 }
 
 /* Whether there was a connection to take. */
-static bool accept_one(worker_listener_t *listener, h2o_socket_t *socket)
+static bool accept_one(worker_listener_t *listener)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, h2o, listener->accept.ctx);
-    h2o_socket_t *accepted = h2o_evloop_socket_accept(socket);
-    if (accepted == NULL)
+    h2o_socket_t *accepted = h2o_evloop_socket_accept(listener->socket);
+    if (accepted == NULL) {
+        if (is_out_of_descriptors(errno))
+            pause_accepting(worker);
         return false;
-    if (track(worker, accepted))
-        h2o_accept(&listener->accept, accepted);
-    else
-        h2o_socket_close(accepted);
+    }
+    connection_open(&worker->connections, &listener->accept, accepted);
     return true;
 }
 
@@ -71,8 +54,17 @@ static void on_accept(h2o_socket_t *socket, const char *error)
 {
     if (error != NULL)
         return;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(socket->data, socket); i++)
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(socket->data); i++)
         ;
+}
+
+static void resume_accepting(worker_t *worker)
+{
+    if (worker->accept_again_ms == 0 || clock_monotonic_ms() < worker->accept_again_ms)
+        return;
+    worker->accept_again_ms = 0;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        h2o_socket_read_start(worker->listeners[i].socket, on_accept);
 }
 
 static void on_wake_up(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
@@ -116,7 +108,7 @@ worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const liste
     }
     worker->introspect = take_introspect;
     worker->hosts[0] = host;
-    h2o_linklist_init_anchor(&worker->connections);
+    connection_set_init(&worker->connections);
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
     h2o_context_init(&worker->h2o, h2o_evloop_create(), config);
     h2o_multithread_register_receiver(worker->h2o.queue, &worker->wake_up, on_wake_up);
@@ -139,10 +131,8 @@ void worker_free(worker_t *worker)
     /* A turn lets the library free the sockets that were closed. */
     h2o_evloop_run(worker->h2o.loop, 0);
     h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->wake_up);
-    /* The library's second GOAWAY may still be due; a context with a timer left cannot be disposed of. */
-    h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
     /* With a connection left the library would touch freed memory; the process ends soon. */
-    if (worker->connection_count == 0) {
+    if (worker->connections.count == 0) {
         h2o_context_dispose(&worker->h2o);
         free(worker->h2o.queue); /* the library's own destructor leaves the block itself */
         h2o_evloop_destroy(worker->h2o.loop);
@@ -152,104 +142,52 @@ void worker_free(worker_t *worker)
     free(worker);
 }
 
-static connection_t *connection_of(h2o_req_t *req)
-{
-    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
-}
-
-static int mark_http1(h2o_req_t *req, void *data)
-{
-    size_t *in_flight = data;
-    connection_t *connection = connection_of(req);
-    /* A connection between two requests shows a request that has not begun. */
-    if (req->timestamps.request_begin_at.tv_sec == 0) {
-        connection->is_idle_http1 = true;
-    } else {
-        connection->has_request = true;
-        ++*in_flight;
-    }
-    return 0;
-}
-
-static int mark_http2(h2o_req_t *req, void *data)
-{
-    size_t *in_flight = data;
-    connection_of(req)->has_request = true;
-    ++*in_flight;
-    return 0;
-}
-
-static size_t mark_connections(worker_t *worker)
-{
-    size_t in_flight = 0;
-    for (h2o_linklist_t *node = worker->connections.next; node != &worker->connections; node = node->next) {
-        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
-        connection->has_request = false;
-        connection->is_idle_http1 = false;
-    }
-    h2o_globalconf_t *config = worker->h2o.globalconf;
-    config->http1.callbacks.foreach_request(&worker->h2o, mark_http1, &in_flight);
-    config->http2.callbacks.foreach_request(&worker->h2o, mark_http2, &in_flight);
-    return in_flight;
-}
-
-/*
- * The library closes no connection by itself, so those without a request are closed here: HTTP/1 ones at
- * once, HTTP/2 ones (and what is still in a TLS handshake) when both GOAWAY frames are out. shutdown() makes
- * the library see the peer's end.
- */
-static void close_connections(worker_t *worker, bool all)
-{
-    bool goodbye_is_over = clock_monotonic_ms() - worker->drain_started_ms >= HTTP2_GOODBYE_MS;
-    for (h2o_linklist_t *node = worker->connections.next; node != &worker->connections; node = node->next) {
-        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
-        if (all || connection->is_idle_http1 || (goodbye_is_over && !connection->has_request))
-            shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
-    }
-}
-
 static void start_draining(worker_t *worker)
 {
-    worker->is_draining = true;
     worker->drain_started_ms = clock_monotonic_ms();
     /* Whoever is in the backlog was told that the connection stands. */
     for (size_t i = 0; i < worker->listener_count; i++) {
-        while (accept_one(&worker->listeners[i], worker->listeners[i].socket))
+        for (int taken = 0; taken < SOMAXCONN && accept_one(&worker->listeners[i]); taken++)
             ;
     }
     close_listeners(worker);
     h2o_context_request_shutdown(&worker->h2o);
+    /*
+     * The first GOAWAY is out. With the second one the library would ignore the bodies that are still
+     * arriving, and a header block that is cut in two would make it loop for ever.
+     */
+    h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
 }
 
 static void turn(worker_t *worker, int32_t max_wait_ms)
 {
     bool has_run = miss_queue_run(&worker->misses, MISSES_PER_TURN);
-    h2o_evloop_run(worker->h2o.loop, has_run ? 0 : max_wait_ms);
+    bool has_resumed = connection_set_resume(&worker->connections);
+    h2o_evloop_run(worker->h2o.loop, has_run || has_resumed ? 0 : max_wait_ms);
 }
 
 static void drain(worker_t *worker)
 {
     start_draining(worker);
-    /* What has arrived before must be seen before connections count as idle. */
-    turn(worker, 0);
-    int64_t deadline_ms = worker->drain_started_ms + worker->drain_timeout_ms;
-    while (worker->connection_count > 0 && clock_monotonic_ms() < deadline_ms) {
-        mark_connections(worker);
-        close_connections(worker, false);
+    int64_t drained_ms = 0;
+    while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms) {
+        connection_set_close_idle(&worker->connections, &worker->h2o, drained_ms);
         turn(worker, DRAIN_TURN_MS);
+        drained_ms = clock_monotonic_ms() - worker->drain_started_ms;
     }
-    worker->cut_off_count = mark_connections(worker);
-    close_connections(worker, true);
-    deadline_ms = clock_monotonic_ms() + TEAR_DOWN_MS;
-    while (worker->connection_count > 0 && clock_monotonic_ms() < deadline_ms)
+    worker->cut_off_count = connection_set_cut_off(&worker->connections, &worker->h2o);
+    int64_t deadline_ms = clock_monotonic_ms() + TEAR_DOWN_MS;
+    while (worker->connections.count > 0 && clock_monotonic_ms() < deadline_ms)
         turn(worker, DRAIN_TURN_MS);
 }
 
 static void *run(void *data)
 {
     worker_t *worker = data;
-    while (!atomic_load(&worker->stop_is_requested))
-        turn(worker, IDLE_TURN_MS);
+    while (!atomic_load(&worker->stop_is_requested)) {
+        resume_accepting(worker);
+        turn(worker, worker->accept_again_ms == 0 ? IDLE_TURN_MS : ACCEPT_PAUSE_MS);
+    }
     drain(worker);
     return NULL;
 }

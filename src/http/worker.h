@@ -7,6 +7,7 @@
 #ifndef INTROSPECTD_HTTP_WORKER_H
 #define INTROSPECTD_HTTP_WORKER_H
 
+#include "connection.h"
 #include "listener.h"
 #include "miss_queue.h"
 
@@ -29,13 +30,13 @@ struct worker {
     h2o_hostconf_t *hosts[2];
     worker_listener_t *listeners;
     size_t listener_count;
-    h2o_linklist_t connections;
-    size_t connection_count;
+    int64_t accept_again_ms; /* 0 while accepting; else when to try again, after the process ran out of
+                                descriptors */
+    connection_set_t connections;
     miss_queue_t misses;
     introspect_worker_t *introspect; /* NULL for the operations thread */
     h2o_multithread_receiver_t wake_up;
     _Atomic bool stop_is_requested;
-    bool is_draining;
     int64_t drain_started_ms;
     int64_t drain_timeout_ms;
     size_t cut_off_count; /* requests in flight when the drain ran out of time */

@@ -1,0 +1,227 @@
+#include "connection.h"
+
+#include "introspectd/clock.h"
+
+#include <h2o/http1.h>
+#include <h2o/http2.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+typedef struct connection {
+    h2o_linklist_t link;
+    h2o_linklist_t paused;
+    connection_set_t *set;
+    h2o_socket_t *socket;
+    h2o_accept_ctx_t *accept;
+    struct timeval connected_at;
+    int64_t connected_ms;
+    h2o_timeout_entry_t opening; /* runs until the protocol is known */
+    h2o_socket_cb library_read;  /* HTTP/2 only */
+    /* Set while draining. */
+    bool has_request;
+    bool is_idle_http1;
+} connection_t;
+
+/* RFC 9113 section 3.4 */
+static const char HTTP2_PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+enum { HTTP2_PREFACE_LEN = sizeof(HTTP2_PREFACE) - 1 };
+
+void connection_set_init(connection_set_t *set)
+{
+    h2o_linklist_init_anchor(&set->all);
+    h2o_linklist_init_anchor(&set->paused);
+    set->count = 0;
+}
+
+static void on_close(void *data)
+{
+    connection_t *connection = data;
+    h2o_timeout_unlink(&connection->opening);
+    h2o_linklist_unlink(&connection->link);
+    if (h2o_linklist_is_linked(&connection->paused))
+        h2o_linklist_unlink(&connection->paused);
+    connection->set->count--;
+    free(connection);
+}
+
+static connection_t *connection_of(h2o_socket_t *socket)
+{
+    return socket->on_close.data;
+}
+
+/*
+ * With an answer stuck in the socket, the library fails an assertion when the client opens the window of a
+ * stream that is answered already, and it collects answers to PING frames without bound. So nothing is read
+ * while a write is not through.
+ */
+static void on_http2_read(h2o_socket_t *socket, const char *error)
+{
+    connection_t *connection = connection_of(socket);
+    if (error == NULL && h2o_socket_is_writing(socket)) {
+        h2o_socket_read_stop(socket);
+        if (!h2o_linklist_is_linked(&connection->paused))
+            h2o_linklist_insert(&connection->set->paused, &connection->paused);
+        return;
+    }
+    connection->library_read(socket, error);
+}
+
+bool connection_set_resume(connection_set_t *set)
+{
+    bool has_resumed = false;
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *node = set->paused.next; node != &set->paused; node = next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, paused, node);
+        next = node->next;
+        if (h2o_socket_is_writing(connection->socket))
+            continue;
+        h2o_linklist_unlink(&connection->paused);
+        h2o_socket_read_start(connection->socket, on_http2_read);
+        on_http2_read(connection->socket, NULL);
+        has_resumed = true;
+    }
+    return has_resumed;
+}
+
+static void start_http2(connection_t *connection)
+{
+    h2o_socket_t *socket = connection->socket;
+    /* The library may close the socket while it looks at what came early; set aside, that comes after its
+     * start. */
+    h2o_buffer_t *early = socket->input;
+    h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
+    h2o_http2_accept(connection->accept, socket, connection->connected_at);
+    h2o_buffer_dispose(&socket->input);
+    socket->input = early;
+    connection->library_read = socket->_cb.read;
+    socket->_cb.read = on_http2_read;
+    if (early->size != 0)
+        on_http2_read(socket, NULL);
+}
+
+static void start_http(connection_t *connection, bool is_http2)
+{
+    h2o_timeout_unlink(&connection->opening);
+    if (is_http2)
+        start_http2(connection);
+    else
+        h2o_http1_accept(connection->accept, connection->socket, connection->connected_at);
+}
+
+static void on_opening_timeout(h2o_timeout_entry_t *entry)
+{
+    h2o_socket_close(H2O_STRUCT_FROM_MEMBER(connection_t, opening, entry)->socket);
+}
+
+/*
+ * The preface is looked for here, because the library looks for it only with its `Upgrade: h2c` turned on,
+ * and a stop while an upgrade is under way crashes it.
+ */
+static void on_first_bytes(h2o_socket_t *socket, const char *error)
+{
+    if (error != NULL) {
+        h2o_socket_close(socket);
+        return;
+    }
+    size_t len = socket->input->size < HTTP2_PREFACE_LEN ? socket->input->size : HTTP2_PREFACE_LEN;
+    bool is_preface = memcmp(socket->input->bytes, HTTP2_PREFACE, len) == 0;
+    if (is_preface && len < HTTP2_PREFACE_LEN)
+        return;
+    h2o_socket_read_stop(socket);
+    start_http(connection_of(socket), is_preface);
+}
+
+static void on_handshake_complete(h2o_socket_t *socket, const char *error)
+{
+    if (error != NULL) {
+        h2o_socket_close(socket);
+        return;
+    }
+    h2o_iovec_t protocol = h2o_socket_ssl_get_selected_protocol(socket);
+    start_http(connection_of(socket), h2o_memis(protocol.base, protocol.len, H2O_STRLIT("h2")));
+}
+
+void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket_t *take_socket)
+{
+    connection_t *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL) {
+        h2o_socket_close(take_socket);
+        return;
+    }
+    connection->set = set;
+    connection->socket = take_socket;
+    connection->accept = accept;
+    connection->connected_at = *h2o_get_timestamp(accept->ctx, NULL, NULL);
+    connection->connected_ms = clock_monotonic_ms();
+    connection->opening.cb = on_opening_timeout;
+    h2o_linklist_insert(&set->all, &connection->link);
+    set->count++;
+    take_socket->on_close.cb = on_close;
+    take_socket->on_close.data = connection;
+
+    h2o_timeout_link(accept->ctx->loop, &accept->ctx->handshake_timeout, &connection->opening);
+    if (accept->ssl_ctx != NULL)
+        h2o_socket_ssl_handshake(take_socket, accept->ssl_ctx, NULL, on_handshake_complete);
+    else
+        h2o_socket_read_start(take_socket, on_first_bytes);
+}
+
+static connection_t *connection_of_request(h2o_req_t *req)
+{
+    return connection_of(req->conn->callbacks->get_socket(req->conn));
+}
+
+static int mark_http1(h2o_req_t *req, void *data)
+{
+    size_t *in_flight = data;
+    /* A connection between two requests shows a request that has not begun. */
+    bool has_begun = req->timestamps.request_begin_at.tv_sec != 0;
+    connection_of_request(req)->has_request = has_begun;
+    connection_of_request(req)->is_idle_http1 = !has_begun;
+    *in_flight += has_begun;
+    return 0;
+}
+
+static int mark_http2(h2o_req_t *req, void *data)
+{
+    size_t *in_flight = data;
+    connection_of_request(req)->has_request = true;
+    ++*in_flight;
+    return 0;
+}
+
+/* Finds out which connections have requests in flight, and gives the number of these. */
+static size_t mark_requests(connection_set_t *set, h2o_context_t *context)
+{
+    size_t in_flight = 0;
+    for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
+        connection->has_request = false;
+        connection->is_idle_http1 = false;
+    }
+    context->globalconf->http1.callbacks.foreach_request(context, mark_http1, &in_flight);
+    context->globalconf->http2.callbacks.foreach_request(context, mark_http2, &in_flight);
+    return in_flight;
+}
+
+void connection_set_close_idle(connection_set_t *set, h2o_context_t *context, int64_t drained_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    mark_requests(set, context);
+    for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
+        bool had_its_time = now_ms - connection->connected_ms >= CONNECTION_GRACE_MS &&
+                            (connection->is_idle_http1 || drained_ms >= CONNECTION_GRACE_MS);
+        /* What has arrived can still be read, and is answered; then the library sees the end. */
+        if (had_its_time && !connection->has_request)
+            shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+    }
+}
+
+size_t connection_set_cut_off(connection_set_t *set, h2o_context_t *context)
+{
+    size_t in_flight = mark_requests(set, context);
+    for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next)
+        shutdown(h2o_socket_get_fd(H2O_STRUCT_FROM_MEMBER(connection_t, link, node)->socket), SHUT_RDWR);
+    return in_flight;
+}

@@ -1,0 +1,47 @@
+/*
+ * connection: the life of an accepted connection until the library serves it, and the end of it in a drain.
+ *
+ * The library would do the opening by itself; it is done here because two of its ways can be used to end the
+ * process: see connection.c. A set of connections belongs to one event loop and its thread.
+ */
+#ifndef INTROSPECTD_HTTP_CONNECTION_H
+#define INTROSPECTD_HTTP_CONNECTION_H
+
+#include <h2o.h>
+#include <stdbool.h>
+
+typedef struct connection_set {
+    h2o_linklist_t all;
+    h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through */
+    size_t count;
+} connection_set_t;
+
+void connection_set_init(connection_set_t *set);
+
+/*
+ * Takes an accepted socket over: TLS if accept has a context, then HTTP/2 if the client chose it by ALPN or
+ * by its preface, else HTTP/1. accept must live as long as the connection.
+ */
+void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket_t *take_socket);
+
+/* Reads again from connections whose write is through: call between two turns of the loop. Whether there were
+ * any. */
+bool connection_set_resume(connection_set_t *set);
+
+/*
+ * For a drain: ends the reading of connections that have no request in flight, so that the library closes
+ * them once it has answered what had arrived. Those that may still be sending what was on its way are left
+ * for CONNECTION_GRACE_MS. drained_ms is the time since the drain began.
+ */
+void connection_set_close_idle(connection_set_t *set, h2o_context_t *context, int64_t drained_ms);
+
+/* Cuts off every connection. The number of requests that were in flight. */
+size_t connection_set_cut_off(connection_set_t *set, h2o_context_t *context);
+
+/*
+ * How long a client may take to send what it believed to be in time: the first request on a new connection,
+ * or one that crossed with the GOAWAY frame (RFC 9113 section 6.8).
+ */
+enum { CONNECTION_GRACE_MS = 1000 };
+
+#endif
