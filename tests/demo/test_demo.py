@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120
 CURL_LINE = re.compile(r"^# (?P<title>.+) -> (?P<status>\d{3})\n#   (?P<body>.+)\n(?P<command>curl .+)$", re.MULTILINE)
-EXPLAIN_LINE = re.compile(r"^# .+ -> (?P<reason>[a-z_]+)\n(?P<command>\S+ explain .+)$", re.MULTILINE)
+EXPLAIN_LINE = re.compile(r"^# .+ -> (?P<reason>[a-z_]+)\n(?P<command>/.+ explain .+)$", re.MULTILINE)
+
+README_LINE = re.compile(r"^(curl .+)\n(\{.+\} \d{3})$", re.MULTILINE)
 
 
 def free_ports(count):
@@ -79,6 +81,16 @@ def test_explain_line_gives_the_reason(demo):
     done = paste(line["command"])
     assert done.returncode == 1, done
     assert line["reason"] in done.stdout, done
+
+
+def test_lines_of_the_readme_give_the_answers_beside_them(demo):
+    demo.wait_for_lines()
+    readme = (ROOT / "README.md").read_text()
+    lines = README_LINE.findall(readme)
+    assert len(lines) == readme.count("\ncurl ") == 4
+    for command, answer in lines:
+        done = paste(f"cd {ROOT}; " + command.replace(":8080", f":{demo.port}"))
+        assert done.stdout.strip() == answer, (command, done)
 
 
 def test_files_are_private(demo):
