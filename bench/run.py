@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -115,6 +116,8 @@ def print_table(rows, pair):
 
 
 def output_of(*command):
+    if shutil.which(command[0]) is None:
+        return ""
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -1,8 +1,8 @@
 /*
  * What LeakSanitizer is told to pass over in the sanitized binary.
  *
- * libh2o keeps a list of free blocks per thread (h2o_mem_alloc_recycle) and has no function that empties it, so each
- * thread that ends leaves those blocks.
+ * libh2o keeps a list of free blocks per thread (h2o_mem_alloc_recycle) and has no function that empties it,
+ * so each thread that ends leaves those blocks.
  */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);

@@ -12,9 +12,8 @@
 static const char USAGE[] =
     "Usage: introspectd explain --config FILE [--client ID] [--json] < TOKEN\n"
     "\n"
-    "Reads one token from standard input and says what becomes of it: verdict, reason, issuer, key, times, "
-    "and the\n"
-    "answer that the client would get.\n"
+    "Reads one token from standard input and says what becomes of it: verdict, reason, issuer, key, times,\n"
+    "and the answer that the client would get.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --client ID    decide for this client; without it for every client of the config\n"
@@ -22,9 +21,8 @@ static const char USAGE[] =
     "  --help         this text\n"
     "  --version      the version\n"
     "\n"
-    "Exit status: 0 when the token is active (for one client at least), 1 when not, 64 for a wrong use, 78 "
-    "for a bad\n"
-    "config.\n";
+    "Exit status: 0 when the token is active (for one client at least), 1 when not, 64 for a wrong use,\n"
+    "78 for a bad config.\n";
 
 /* No config allows a longer token. */
 enum { MAX_INPUT_BYTES = 16 * 1024 * 1024 };

@@ -106,7 +106,7 @@ void listener_deinit(listener_t *listener)
 
 void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE])
 {
-    address_t bound;
+    address_t bound = {0};
     socklen_t bound_len = sizeof(bound);
     char host[INET6_ADDRSTRLEN];
     if (listener->address->unix_path != NULL) {

@@ -67,35 +67,60 @@ static void resume_accepting(worker_t *worker)
         h2o_socket_read_start(worker->listeners[i].socket, on_accept);
 }
 
-static void on_wake_up(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+static void on_stop_request(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
-    (void)receiver;
-    (void)messages;
+    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, stop_receiver, receiver);
+    while (!h2o_linklist_is_empty(messages))
+        h2o_linklist_unlink(messages->next);
+    worker->stop_is_requested = true;
 }
 
 static bool add_listener(worker_t *worker, const listener_t *from)
 {
-    int fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd == -1)
+    worker_listener_t *listener = &worker->listeners[worker->listener_count];
+    listener->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+    if (listener->fd == -1)
         return false;
-    worker_listener_t *listener = &worker->listeners[worker->listener_count++];
     listener->accept.ctx = &worker->h2o;
     listener->accept.hosts = worker->hosts;
     listener->accept.ssl_ctx = from->tls;
-    listener->socket = h2o_evloop_socket_create(worker->h2o.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
-    listener->socket->data = listener;
-    h2o_socket_read_start(listener->socket, on_accept);
+    worker->listener_count++;
     return true;
+}
+
+static void open_loop(worker_t *worker)
+{
+    h2o_context_init(&worker->h2o, h2o_evloop_create(), worker->config);
+    h2o_multithread_register_receiver(worker->h2o.queue, &worker->stop_receiver, on_stop_request);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        worker_listener_t *listener = &worker->listeners[i];
+        listener->socket =
+            h2o_evloop_socket_create(worker->h2o.loop, listener->fd, H2O_SOCKET_FLAG_DONT_READ);
+        listener->fd = -1;
+        listener->socket->data = listener;
+        h2o_socket_read_start(listener->socket, on_accept);
+    }
 }
 
 static void close_listeners(worker_t *worker)
 {
     for (size_t i = 0; i < worker->listener_count; i++) {
-        h2o_socket_t *socket = worker->listeners[i].socket;
-        if (socket != NULL)
-            h2o_socket_close(socket);
+        h2o_socket_close(worker->listeners[i].socket);
         worker->listeners[i].socket = NULL;
     }
+}
+
+static void close_loop(worker_t *worker)
+{
+    /* A turn lets the library free the sockets that were closed. */
+    h2o_evloop_run(worker->h2o.loop, 0);
+    h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->stop_receiver);
+    /* With a connection left the library would touch freed memory; the process ends soon. */
+    if (worker->connections.count > 0)
+        return;
+    h2o_context_dispose(&worker->h2o);
+    free(worker->h2o.queue); /* the library's own destructor leaves the block itself */
+    h2o_evloop_destroy(worker->h2o.loop);
 }
 
 worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const listener_t *listeners,
@@ -107,11 +132,11 @@ worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const liste
         return NULL;
     }
     worker->introspect = take_introspect;
+    worker->config = config;
     worker->hosts[0] = host;
     connection_set_init(&worker->connections);
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
-    h2o_context_init(&worker->h2o, h2o_evloop_create(), config);
-    h2o_multithread_register_receiver(worker->h2o.queue, &worker->wake_up, on_wake_up);
+    sem_init(&worker->is_open, 0, 0);
 
     bool is_complete = (worker->listeners = calloc(listener_count, sizeof(*worker->listeners))) != NULL;
     for (size_t i = 0; is_complete && i < listener_count; i++)
@@ -127,16 +152,11 @@ void worker_free(worker_t *worker)
 {
     if (worker == NULL)
         return;
-    close_listeners(worker);
-    /* A turn lets the library free the sockets that were closed. */
-    h2o_evloop_run(worker->h2o.loop, 0);
-    h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->wake_up);
-    /* With a connection left the library would touch freed memory; the process ends soon. */
-    if (worker->connections.count == 0) {
-        h2o_context_dispose(&worker->h2o);
-        free(worker->h2o.queue); /* the library's own destructor leaves the block itself */
-        h2o_evloop_destroy(worker->h2o.loop);
+    for (size_t i = 0; i < worker->listener_count; i++) {
+        if (worker->listeners[i].fd != -1)
+            close(worker->listeners[i].fd);
     }
+    sem_destroy(&worker->is_open);
     introspect_worker_free(worker->introspect);
     free(worker->listeners);
     free(worker);
@@ -184,25 +204,35 @@ static void drain(worker_t *worker)
 static void *run(void *data)
 {
     worker_t *worker = data;
-    while (!atomic_load(&worker->stop_is_requested)) {
+    /* In this thread: the library keeps lists of free buffers for the thread that opens a loop. */
+    open_loop(worker);
+    sem_post(&worker->is_open);
+    while (!worker->stop_is_requested) {
         resume_accepting(worker);
         turn(worker, worker->accept_again_ms == 0 ? IDLE_TURN_MS : ACCEPT_PAUSE_MS);
     }
     drain(worker);
+    close_loop(worker);
     return NULL;
 }
 
 bool worker_start(worker_t *worker)
 {
-    worker->thread_is_started = pthread_create(&worker->thread, NULL, run, worker) == 0;
-    return worker->thread_is_started;
+    if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+        return false;
+    worker->thread_is_started = true;
+    while (sem_wait(&worker->is_open) != 0)
+        ;
+    return true;
 }
 
 void worker_request_stop(worker_t *worker, int64_t timeout_ms)
 {
+    if (!worker->thread_is_started)
+        return;
     worker->drain_timeout_ms = timeout_ms;
-    atomic_store(&worker->stop_is_requested, true);
-    h2o_multithread_send_message(&worker->wake_up, NULL);
+    /* The last that is done to the worker from here: its thread may take its loop down right after. */
+    h2o_multithread_send_message(&worker->stop_receiver, &worker->stop_message);
 }
 
 size_t worker_join(worker_t *worker)

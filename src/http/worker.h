@@ -15,18 +15,20 @@
 
 #include <h2o.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <semaphore.h>
 
 typedef struct worker worker_t;
 
 /* What a worker serves on one listening socket. */
 typedef struct worker_listener {
     h2o_accept_ctx_t accept;
-    h2o_socket_t *socket;
+    int fd;               /* until the thread runs; then -1 */
+    h2o_socket_t *socket; /* while the thread accepts */
 } worker_listener_t;
 
 struct worker {
     h2o_context_t h2o; /* first: a request's context is its worker */
+    h2o_globalconf_t *config;
     h2o_hostconf_t *hosts[2];
     worker_listener_t *listeners;
     size_t listener_count;
@@ -35,11 +37,13 @@ struct worker {
     connection_set_t connections;
     miss_queue_t misses;
     introspect_worker_t *introspect; /* NULL for the operations thread */
-    h2o_multithread_receiver_t wake_up;
-    _Atomic bool stop_is_requested;
+    h2o_multithread_receiver_t stop_receiver;
+    h2o_multithread_message_t stop_message;
+    bool stop_is_requested;
     int64_t drain_started_ms;
     int64_t drain_timeout_ms;
     size_t cut_off_count; /* requests in flight when the drain ran out of time */
+    sem_t is_open;        /* posted when the thread has its loop */
     pthread_t thread;
     bool thread_is_started;
 };
@@ -52,12 +56,12 @@ worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const liste
                      size_t listener_count, introspect_worker_t *take_introspect)
     __attribute__((warn_unused_result));
 
-/* Starts the thread; false when there is none to be had. */
+/* Starts the thread, which accepts from then on; false when there is none to be had. */
 bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
 
 /*
- * Asks the thread to stop accepting and to end when its connections have, or timeout_ms from now. Any thread;
- * call once.
+ * Asks the thread to stop accepting and to end when its connections have, or timeout_ms from now. Without
+ * effect on a thread that was not started. Any thread; call once.
  */
 void worker_request_stop(worker_t *worker, int64_t timeout_ms);
 
