@@ -70,8 +70,8 @@ static void resume_accepting(worker_t *worker)
 static void on_stop_request(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, stop_receiver, receiver);
-    while (!h2o_linklist_is_empty(messages))
-        h2o_linklist_unlink(messages->next);
+    (void)messages; /* it is the one that there is */
+    h2o_linklist_unlink(&worker->stop_message.link);
     worker->stop_is_requested = true;
 }
 
@@ -126,7 +126,7 @@ static void close_loop(worker_t *worker)
 worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const listener_t *listeners,
                      size_t listener_count, introspect_worker_t *take_introspect)
 {
-    worker_t *worker = calloc(1, sizeof(*worker));
+    worker_t *worker = calloc(1, sizeof(*worker) + listener_count * sizeof(worker->listeners[0]));
     if (worker == NULL) {
         introspect_worker_free(take_introspect);
         return NULL;
@@ -138,12 +138,11 @@ worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const liste
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
     sem_init(&worker->is_open, 0, 0);
 
-    bool is_complete = (worker->listeners = calloc(listener_count, sizeof(*worker->listeners))) != NULL;
-    for (size_t i = 0; is_complete && i < listener_count; i++)
-        is_complete = add_listener(worker, &listeners[i]);
-    if (!is_complete) {
-        worker_free(worker);
-        return NULL;
+    for (size_t i = 0; i < listener_count; i++) {
+        if (!add_listener(worker, &listeners[i])) {
+            worker_free(worker);
+            return NULL;
+        }
     }
     return worker;
 }
@@ -158,7 +157,6 @@ void worker_free(worker_t *worker)
     }
     sem_destroy(&worker->is_open);
     introspect_worker_free(worker->introspect);
-    free(worker->listeners);
     free(worker);
 }
 

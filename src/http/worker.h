@@ -30,8 +30,6 @@ struct worker {
     h2o_context_t h2o; /* first: a request's context is its worker */
     h2o_globalconf_t *config;
     h2o_hostconf_t *hosts[2];
-    worker_listener_t *listeners;
-    size_t listener_count;
     int64_t accept_again_ms; /* 0 while accepting; else when to try again, after the process ran out of
                                 descriptors */
     connection_set_t connections;
@@ -46,6 +44,8 @@ struct worker {
     sem_t is_open;        /* posted when the thread has its loop */
     pthread_t thread;
     bool thread_is_started;
+    size_t listener_count;
+    worker_listener_t listeners[];
 };
 
 /*
