@@ -8,7 +8,7 @@ import pytest
 from harness import expect, tokens
 from harness.server import run, write_config
 from harness.tokens import SIGNERS
-from harness.world import AUDIENCE, MAIN
+from harness.world import AUDIENCE, MAIN, OTHER
 
 COMMANDS = ("serve", "check", "explain", "verify", "mint", "keygen")
 EX_USAGE = 64
@@ -169,6 +169,19 @@ def test_explain_for_every_client(world, config_file):
     assert stories[world.shared.client_id]["active"] is True
     assert stories[world.limited.client_id]["reason"] == "wrong_issuer"
     assert run("explain", "--config", config_file, stdin="x").returncode == 1
+
+
+def test_explain_for_every_client_tells_first_what_says_most(world, directory):
+    """The first client may not ask about this issuer, so for it the signature is not even looked at."""
+    clients = [world.client_entry(world.limited, issuers=[OTHER]), world.client_entry(world.rfc)]
+    file = write_config(directory, world.config(clients=clients), world.files)
+    forged = world.token(key=world.stranger["rsa"])
+    done = run("explain", "--config", file, "--json", stdin=forged)
+    story = json.loads(done.stdout)
+    assert done.returncode == 1 and story["reason"] == "bad_signature" and story["issuer"] == MAIN, story
+    assert [client["reason"] for client in story["clients"]] == ["wrong_issuer", "bad_signature"]
+    in_words = run("explain", "--config", file, stdin=forged).stdout.split("\n\n")[0]
+    assert "bad_signature" in in_words and "wrong_issuer" not in in_words, in_words
 
 
 def test_explain_of_a_client_that_is_not_there(world, config_file):

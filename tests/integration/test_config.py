@@ -6,8 +6,8 @@ import socket
 import pytest
 import yaml
 
-from harness.server import accepts, free_port, run, write_config
-from harness.world import MAIN
+from harness.server import accepts, free_port, run, write_config, write_files
+from harness.world import MAIN, make_certificate
 
 
 def config_text(port, extra=""):
@@ -135,16 +135,18 @@ def test_good_configs(write, world, directory):
     assert run("check", "--config", write(as_json)).returncode == 0
 
 
-def test_certificate_that_does_not_fit_its_key(write, world, directory):
-    from harness.world import make_certificate
-
-    other = make_certificate()[1]
+@pytest.mark.parametrize("certificate, key", [
+    ("text", "tls.key"), ("tls.key", "tls.key"), ("tls.crt", "text"), ("tls.crt", "tls.crt"), ("tls.crt", "other.key"),
+])  # fmt: skip
+def test_certificate_or_key_that_cannot_be_used(write, directory, certificate, key):
     port = free_port()
-    tls = "    tls: {certificate_file: tls.crt, private_key_file: other.key}\n"
+    tls = f"    tls: {{certificate_file: {certificate}, private_key_file: {key}}}\n"
     config_file = write(config_text(port).replace("issuers:", tls + "issuers:", 1))
-    (directory / "other.key").write_bytes(other)
-    done = run("serve", "--config", config_file)
-    assert done.returncode not in (0, 1) and len(done.stderr.strip().split("\n")) == 1, done
+    write_files(directory, {"text": "no PEM", "other.key": make_certificate()[1]})
+    for command in ("check", "serve"):
+        done = run(command, "--config", config_file)
+        assert done.returncode == 78 and done.stdout == "", done
+        assert re.fullmatch(re.escape(str(config_file)) + r":\d: listen\[0\]\.tls: [^\n]+\n", done.stderr), done.stderr
     assert not accepts(("127.0.0.1", port))
 
 
