@@ -21,6 +21,7 @@ class DeafEndpoint(Endpoint):
     def open_socket(self):
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
         sock.settimeout(1)
         sock.connect(self.address)
         return sock
@@ -34,7 +35,7 @@ class DeafEndpoint(Endpoint):
 def answers_that_get_stuck():
     """Requests, PING frames that want answers too, and windows that close and open over streams that are answered."""
     windows = frames.settings({frames.INITIAL_WINDOW_SIZE: 0}) + frames.settings({frames.INITIAL_WINDOW_SIZE: 65535})
-    for first in range(1, 1 << 16, 180):
+    for first in range(1, 1 << 20, 180):
         yield b"".join(frames.get("/introspect", first + stream) + frames.ping() * 10 for stream in STREAMS)
         yield windows
         yield b"".join(frames.window_update(1, first + stream) for stream in STREAMS)
