@@ -1,6 +1,7 @@
 """The end of a server as its callers see it: what was on its way when the signal came is answered."""
 
 import contextlib
+import pathlib
 import select
 import signal
 import time
@@ -25,11 +26,13 @@ def http1_introspection(world, token=None):
 @contextlib.contextmanager
 def frozen(server):
     """What is sent meanwhile is there all at once when the process goes on."""
+    status = pathlib.Path(f"/proc/{server.process.pid}/status")
     server.signal(signal.SIGSTOP)
-    status = f"/proc/{server.process.pid}/status"
-    wait_until(lambda: "State:\tT" in open(status).read())
-    yield
-    server.signal(signal.SIGCONT)
+    try:
+        wait_until(lambda: "State:\tT" in status.read_text())
+        yield
+    finally:
+        server.signal(signal.SIGCONT)
 
 
 @contextlib.contextmanager
