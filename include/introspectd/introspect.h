@@ -29,8 +29,6 @@ bool introspector_has_keys(introspector_t *introspector, size_t issuer_index);
  * verdict. Any thread, while others decide. NULL: the issuer has no keys from now on.
  */
 void introspector_set_keys(introspector_t *introspector, size_t issuer_index, keyset_t *take_keys);
-void introspector_get_cache_stats(introspector_t *introspector, cache_stats_t *active,
-                                  cache_stats_t *inactive);
 
 /* Borrows introspector. NULL when memory or OpenSSL fails. */
 introspect_worker_t *introspect_worker_new(introspector_t *introspector) __attribute__((warn_unused_result));

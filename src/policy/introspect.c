@@ -122,13 +122,6 @@ bool introspector_has_keys(introspector_t *introspector, size_t issuer_index)
     return has_keys;
 }
 
-void introspector_get_cache_stats(introspector_t *introspector, cache_stats_t *active,
-                                  cache_stats_t *inactive)
-{
-    cache_get_stats(introspector->active, active);
-    cache_get_stats(introspector->inactive, inactive);
-}
-
 introspect_worker_t *introspect_worker_new(introspector_t *introspector)
 {
     introspect_worker_t *worker = calloc(1, sizeof(*worker));

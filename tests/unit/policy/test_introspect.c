@@ -273,6 +273,23 @@ static void remembers_an_inactive_verdict_with_its_reason(void **state)
     free(payload);
 }
 
+static void keeps_good_verdicts_through_a_flood_of_bad_tokens(void **state)
+{
+    fixture_t *fixture = *state;
+    char *good = good_token(fixture, NOW_S + 30, "");
+    introspect(fixture->worker, fixture->front, good, NOW_S);
+    /* Many times what the cache of 1 MiB holds. */
+    for (int i = 0; i < 50000; i++) {
+        char bad[32];
+        snprintf(bad, sizeof(bad), "bad-token-%d", i);
+        assert_int_equal(introspect(fixture->worker, fixture->front, bad, NOW_S).reason, REASON_MALFORMED);
+    }
+    assert_true(introspect(fixture->worker, fixture->front, "bad-token-49999", NOW_S).is_from_cache);
+    assert_false(introspect(fixture->worker, fixture->front, "bad-token-0", NOW_S).is_from_cache);
+    assert_true(introspect(fixture->worker, fixture->front, good, NOW_S).is_from_cache);
+    free(good);
+}
+
 static void forgets_not_yet_valid_in_time(void **state)
 {
     fixture_t *fixture = *state;
@@ -504,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(caches_nothing_beyond_its_own_maximum, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_clients_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(remembers_an_inactive_verdict_with_its_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_good_verdicts_through_a_flood_of_bad_tokens, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_not_yet_valid_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_cached_verdicts_with_their_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_the_reason, setup, teardown),
