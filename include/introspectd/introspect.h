@@ -51,15 +51,16 @@ typedef struct introspect_verdict {
     introspect_outcome_t outcome;
     reason_t reason;               /* REASON_NONE when active */
     const config_issuer_t *issuer; /* NULL when the token names none of ours */
-    char kid[INTROSPECT_KID_SIZE]; /* the token's, cut to fit on a character's boundary; empty when it has
-                                      none */
+    /* The token's, cut to fit on a character's boundary; empty when it has none, or active and from the
+     * cache. */
+    char kid[INTROSPECT_KID_SIZE];
     bool is_from_cache;
     slice_t answer; /* the introspection response (RFC 7662 section 2.2), for active and inactive verdicts */
 } introspect_verdict_t;
 
 /*
  * Looks for an answer in the cache alone. True with *verdict when there is one; it costs one digest and one
- * look-up. The token's digest is kept for introspect_decide with the same key.
+ * look-up. Otherwise false, and *key is what introspect_decide wants.
  */
 bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        digest_t *key, introspect_verdict_t *verdict) __attribute__((warn_unused_result));

@@ -1,7 +1,7 @@
 /*
  * connection: the life of an accepted connection until the library serves it, and the end of it in a drain.
  *
- * The library would do the opening by itself; it is done here because two of its ways can be used to end the
+ * The library would do the opening by itself; it is done here because some of its ways let a peer end the
  * process: see connection.c. A set of connections belongs to one event loop and its thread.
  */
 #ifndef INTROSPECTD_HTTP_CONNECTION_H

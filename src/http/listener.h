@@ -19,9 +19,9 @@ typedef struct listener {
 enum { LISTENER_NAME_SIZE = 160 };
 
 /*
- * Binds and listens, non-blocking; tls may be NULL and is borrowed until listener_deinit frees it. False with
- * a line in error (of error_size bytes) that names the address. A socket file that nobody listens on is
- * replaced.
+ * Binds and listens, non-blocking; tls may be NULL and is taken, also on failure: call listener_deinit either
+ * way. False with a line in error (of error_size bytes) that names the address. A socket file that nobody
+ * listens on is replaced.
  */
 bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size) __attribute__((warn_unused_result));

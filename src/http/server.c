@@ -89,12 +89,8 @@ static bool bind_listener(server_t *server, const config_listener_t *from, serve
     listener_t *listener = &server->listeners[server->listener_count++];
     SSL_CTX *tls = NULL;
     listener->fd = -1;
-    if (from->certificate_file != NULL) {
-        tls =
-            tls_context_new(from->certificate_file, from->private_key_file, error->text, sizeof(error->text));
-        if (tls == NULL)
-            return false;
-    }
+    if (from->certificate_file != NULL && (tls = new_tls_context(server->config, from, error)) == NULL)
+        return false;
     return listener_init(listener, &from->address, tls, error->text, sizeof(error->text));
 }
 

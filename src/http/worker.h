@@ -1,8 +1,8 @@
 /*
  * worker: one thread with one event loop: accepts, serves, drains.
  *
- * Everything in it belongs to its thread once that runs; others only call worker_request_stop. Created and
- * freed by the server's starting and stopping thread.
+ * Everything in it belongs to its thread once that runs; others only call worker_request_stop. Created,
+ * joined and freed by the server's starting and stopping thread.
  */
 #ifndef INTROSPECTD_HTTP_WORKER_H
 #define INTROSPECTD_HTTP_WORKER_H
