@@ -2,9 +2,9 @@
  * cache: finished answers by token digest, for many threads.
  *
  * Stripes of lru.h, each under its own lock, chosen by the digest. A value is served only before its
- * not_after_s and only under the generation that it was decided under (RFC 7662 section 4: expiry is checked
- * on cache hits too). Every function may be called from any thread. No lock is held when a function returns,
- * and none but the one stripe's is ever taken.
+ * not_after_s (RFC 7662 section 4: expiry is checked on cache hits too), with the generation that it was
+ * decided under, which the caller must find to be the current one. Every function may be called from any
+ * thread. No lock is held when a function returns, and none but the one stripe's is ever taken.
  */
 #ifndef INTROSPECTD_CACHE_H
 #define INTROSPECTD_CACHE_H
@@ -19,7 +19,7 @@ typedef struct cache cache_t;
 typedef struct cache_stats {
     uint64_t entries;
     uint64_t bytes;
-    uint64_t hits;
+    uint64_t hits;   /* of any generation */
     uint64_t misses; /* every cache_get that gave false */
     uint64_t evictions;
 } cache_stats_t;
@@ -27,6 +27,7 @@ typedef struct cache_stats {
 /* A value as the caller reads it: a copy in the caller's own buffer. */
 typedef struct cache_hit {
     int64_t not_after_s;
+    uint64_t generation;
     uint32_t tag;
     uint32_t len; /* bytes copied */
 } cache_hit_t;
@@ -40,12 +41,11 @@ cache_t *cache_new(size_t max_bytes, unsigned stripes) __attribute__((warn_unuse
 void cache_free(cache_t *cache);
 
 /*
- * Copies the value of key into buffer. True only if there is one, now_s < its not_after_s, its generation is
- * generation, and it fits into buffer_size. An entry found dead or of another generation is removed. Outputs
- * untouched on false.
+ * Copies the value of key into buffer. True only if there is one, now_s < its not_after_s, and it fits into
+ * buffer_size. An entry found dead is removed. Outputs untouched on false.
  */
-bool cache_get(cache_t *cache, const digest_t *key, int64_t now_s, uint64_t generation, char *buffer,
-               size_t buffer_size, cache_hit_t *hit) __attribute__((warn_unused_result));
+bool cache_get(cache_t *cache, const digest_t *key, int64_t now_s, char *buffer, size_t buffer_size,
+               cache_hit_t *hit) __attribute__((warn_unused_result));
 
 /* Keeps a copy of bytes under key until not_after_s, replacing what was there. Dropping it is legal: returns
  * nothing. */

@@ -2,8 +2,9 @@
  * config: one YAML file, taken whole or not at all.
  *
  * Loading reads everything that the file names (key sets, secrets), so that whatever is wrong is one line
- * with the file, the line and the path of the key, before anything starts. A config is immutable once loaded;
- * any thread may read it.
+ * with the file, the line and the path of the key, before anything starts. Keys that are fetched are not:
+ * whoever loads puts a slot for them into each such issuer. From then on a config is immutable, and any
+ * thread may read it.
  */
 #ifndef INTROSPECTD_CONFIG_H
 #define INTROSPECTD_CONFIG_H
@@ -11,7 +12,7 @@
 #include "introspectd/algorithm.h"
 #include "introspectd/claims.h"
 #include "introspectd/client.h"
-#include "introspectd/keyset.h"
+#include "introspectd/keyset_slot.h"
 
 #include <stdint.h>
 
@@ -29,11 +30,29 @@ typedef struct config_listener {
     unsigned line;          /* where the listener stands in the file */
 } config_listener_t;
 
+/* How keys are fetched; see key_source_settings_t. */
+typedef struct config_fetch {
+    char *jwks_url; /* NULL: discovered from the issuer */
+    bool allow_http;
+    char *ca_file; /* absolute; NULL: the system's authorities */
+    int64_t connect_timeout_s;
+    int64_t fetch_timeout_s;
+    size_t max_bytes;
+    int64_t refresh_min_s;
+    int64_t refresh_max_s;
+    int64_t cooldown_s;
+    int64_t stale_max_s;
+} config_fetch_t;
+
 typedef struct config_issuer {
     claims_rules_t rules; /* rules.issuer is the issuer's identifier */
     algorithm_set_t algorithms;
-    char *jwks_file; /* absolute */
-    keyset_t *keys;  /* what jwks_file held; may be without a usable key */
+    unsigned max_keys_tried; /* with one token */
+    char *jwks_file;         /* absolute; NULL: the keys are fetched */
+    unsigned jwks_file_line; /* where that is named */
+    config_fetch_t fetch;    /* without jwks_file */
+    keyset_slot_t *keys; /* what jwks_file held, which may be without a usable key; NULL at first when they
+                            are fetched */
 } config_issuer_t;
 
 typedef struct config {
@@ -45,6 +64,7 @@ typedef struct config {
     config_address_t admin;
     unsigned threads; /* 0: auto */
     int64_t shutdown_timeout_s;
+    bool is_ready_with_any; /* issuer that has keys; else with all of them */
     struct {
         size_t max_bytes; /* 0: off */
         unsigned stripes;
@@ -69,11 +89,21 @@ typedef struct config_error {
     char text[CONFIG_ERROR_SIZE];
 } config_error_t;
 
-/* Loads path; relative paths in it are relative to its directory. NULL with *error filled. */
-config_t *config_load(const char *path, config_error_t *error) __attribute__((warn_unused_result));
+/* Told the absolute path of every file that a config is made of, its own included, before the file is read.
+ */
+typedef void config_file_cb(void *data, const char *path);
+
+/* Loads path; relative paths in it are relative to its directory. on_file may be NULL. NULL with *error
+ * filled. */
+config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_data, config_error_t *error)
+    __attribute__((warn_unused_result));
+/* NULL is legal. */
 void config_free(config_t *config);
 
 /* The issuer of exactly that identifier, NULL when there is none. */
 const config_issuer_t *config_find_issuer(const config_t *config, slice_t issuer);
+
+/* Whether a token of the issuer could be verified now: a key that it has fits one of its algorithms. */
+bool config_issuer_has_keys(const config_issuer_t *issuer);
 
 #endif

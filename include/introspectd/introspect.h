@@ -2,8 +2,10 @@
  * introspect: the decision. A token and the client that asks go in, a verdict with a reason and an answer
  * come out.
  *
- * An introspector is shared by all threads (the config and the cache); what a thread needs for itself,
- * OpenSSL's contexts and buffers, is an introspect_worker_t, which belongs to one thread at a time.
+ * An introspector is one config with the verdicts that were decided under it, shared by all threads and
+ * counted. Another config is another introspector, so that nothing decided under the old one is served under
+ * the new one. What a thread needs for itself, OpenSSL's contexts and buffers, is an introspect_worker_t,
+ * which belongs to one thread at a time.
  */
 #ifndef INTROSPECTD_INTROSPECT_H
 #define INTROSPECTD_INTROSPECT_H
@@ -16,23 +18,20 @@
 typedef struct introspector introspector_t;
 typedef struct introspect_worker introspect_worker_t;
 
-/* Borrows config, which must outlive it. NULL when memory cannot be had. */
-introspector_t *introspector_new(const config_t *config) __attribute__((warn_unused_result));
-void introspector_free(introspector_t *introspector);
+/* Takes config over, whose issuers all must have a slot for keys. NULL when memory cannot be had; config is
+ * then freed. */
+introspector_t *introspector_new(config_t *take_config) __attribute__((warn_unused_result));
+/* Counts one more holder; gives introspector back. Any thread. */
+introspector_t *introspector_acquire(introspector_t *introspector);
+/* Drops one holder; the last frees it with its config. Any thread. NULL is legal. */
+void introspector_release(introspector_t *introspector);
 const config_t *introspector_config(const introspector_t *introspector);
 
-/* Whether the issuer at issuer_index of the config has a usable key now. Any thread. */
-bool introspector_has_keys(introspector_t *introspector, size_t issuer_index);
-
-/*
- * Puts take_keys in the place of the keys of the issuer at issuer_index of the config, and ends every cached
- * verdict. Any thread, while others decide. NULL: the issuer has no keys from now on.
- */
-void introspector_set_keys(introspector_t *introspector, size_t issuer_index, keyset_t *take_keys);
-
-/* Borrows introspector. NULL when memory or OpenSSL fails. */
+/* Holds introspector until it is freed. NULL when memory or OpenSSL fails. */
 introspect_worker_t *introspect_worker_new(introspector_t *introspector) __attribute__((warn_unused_result));
 void introspect_worker_free(introspect_worker_t *worker);
+/* Borrowed from worker. */
+const config_t *introspect_worker_config(const introspect_worker_t *worker);
 
 /* The client that credentials prove, NULL when they prove none. */
 const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
@@ -65,8 +64,11 @@ typedef struct introspect_verdict {
 bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        digest_t *key, introspect_verdict_t *verdict) __attribute__((warn_unused_result));
 
-/* Decides by verifying the token, and keeps what was decided under key, which introspect_lookup gave for the
- * token. */
+/*
+ * Decides by verifying the token, and keeps what was decided under key, which introspect_lookup gave for the
+ * token. When newer keys could have verified it (none is known by its `kid`, or it has no `kid` and none
+ * fits), or there are no keys, newer ones are asked for, and the verdict is not kept where they are fetched.
+ */
 void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        const digest_t *key, introspect_verdict_t *verdict);
 
@@ -81,11 +83,13 @@ typedef struct introspect_story {
     introspect_outcome_t outcome;
     reason_t reason;
     const config_issuer_t *issuer;
-    json_t *header;  /* NULL when unreadable */
-    slice_t kid;     /* the token's, borrowed from header; absent when it has none */
-    json_t *payload; /* NULL when unreadable; not to be trusted unless signature_is_good */
-    const char *key; /* what the verifying key is ("RSA 2048"), borrowed from keys; NULL when none did */
-    keyset_t *keys;  /* the issuer's keys at that moment; NULL when it did not come so far */
+    json_t *header;      /* NULL when unreadable */
+    slice_t kid;         /* the token's, borrowed from header; absent when it has none */
+    json_t *payload;     /* NULL when unreadable; not to be trusted unless signature_is_good */
+    const char *key;     /* what the verifying key is ("RSA 2048"), borrowed from keys; NULL when none did */
+    keyset_t *keys;      /* the issuer's keys at that moment; NULL when it did not come so far */
+    uint64_t generation; /* of these keys, see keyset_slot.h; 0 when it did not come so far */
+    bool may_change;     /* newer keys were asked for, which could turn the verdict */
     bool signature_is_good;
     claims_times_t times;       /* exp_s is 0 when unreadable */
     const char *missing_member; /* with REASON_MAPPING_MISSING; borrowed from the config */

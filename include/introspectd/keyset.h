@@ -63,19 +63,11 @@ const char *jwk_describe(const jwk_t *jwk);
 /* Whether the key's type, curve, size and own `alg` allow it to verify algorithm. */
 bool jwk_fits(const jwk_t *jwk, algorithm_t algorithm);
 
-/*
- * A place where the current set of an issuer stands: readers take a counted copy of the pointer while a
- * writer swaps it.
- */
-typedef struct keyset_slot keyset_slot_t;
+/* Whether some key fits some algorithm of allowed: without one, no token can be verified. */
+bool keyset_is_usable(const keyset_t *keyset, algorithm_set_t allowed);
 
-/* Takes the set over (NULL: no keys yet). NULL when memory cannot be had; the set is then still the caller's.
- */
-keyset_slot_t *keyset_slot_new(keyset_t *take_keyset) __attribute__((warn_unused_result));
-void keyset_slot_free(keyset_slot_t *slot);
-/* The current set, acquired: release it. NULL when there is none. */
-keyset_t *keyset_slot_acquire(keyset_slot_t *slot) __attribute__((warn_unused_result));
-/* Puts take_keyset in the place of the current set, which is released. */
-void keyset_slot_swap(keyset_slot_t *slot, keyset_t *take_keyset);
+/* Whether both hold the same usable keys: kid, material, and what each may be used for. The order of the
+ * texts does not matter where kids differ. */
+bool keyset_equal(const keyset_t *a, const keyset_t *b);
 
 #endif

@@ -21,6 +21,9 @@ typedef enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR } log_l
  */
 void log_event(log_level_t level, const char *event, json_t *take_fields);
 
+/* From now on log_event writes nothing: for commands that report to people. */
+void log_silence(void);
+
 /*
  * A thinning gate: lets burst lines (at most 16777215) through in each period of period_ms and counts what it
  * held back. Periods begin at the multiples of period_ms.

@@ -27,11 +27,20 @@ typedef struct server_error {
 bool server_check(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
 /*
- * Binds every listener of config and starts `threads` loops. All or nothing: NULL with *error filled. config
- * and introspector are borrowed and must outlive the server. One line "listening" is logged per listener.
+ * Binds every listener of the introspector's config and starts `threads` loops. All or nothing: NULL with
+ * *error filled. introspector is acquired. One line "listening" is logged per listener.
  */
-server_t *server_start(const config_t *config, introspector_t *introspector, unsigned threads,
-                       server_error_t *error) __attribute__((warn_unused_result));
+server_t *server_start(introspector_t *introspector, unsigned threads, server_error_t *error)
+    __attribute__((warn_unused_result));
+
+/*
+ * Puts introspector in the place of the present one, with its config's listeners and certificates. All or
+ * nothing: on false, with *error filled, everything is as before. Listeners whose address stays keep their
+ * sockets, and TLS sessions can be resumed on them; connections live on, also those of listeners that go. On
+ * return every request is decided by introspector. The number of threads stays.
+ */
+bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
+    __attribute__((warn_unused_result));
 
 /*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what

@@ -10,9 +10,14 @@
 #include "introspectd/compact.h"
 #include "introspectd/keyset.h"
 
-/* Of the keys that fit a token (many when it has no `kid`) at most this many are tried, so that a large set
- * does not buy a caller much work. */
-enum { VERIFY_MAX_KEYS_TRIED = 8 };
+/* How an issuer's tokens may be verified. */
+typedef struct verify_rules {
+    algorithm_set_t allowed;
+    unsigned max_keys_tried; /* of the keys that fit a token (many when it has no `kid`), so that a large set
+                                does not buy a caller much work */
+} verify_rules_t;
+
+enum { VERIFY_DEFAULT_KEYS_TRIED = 8 };
 
 typedef struct verifier verifier_t;
 
@@ -31,10 +36,10 @@ reason_t verify_signature(verifier_t *verifier, const jwk_t *jwk, algorithm_t al
 /*
  * Verifies a split token with the keys of a set: the allow-list first (REASON_ALGORITHM_NOT_ALLOWED), then
  * the keys that fit `kid` and `alg` (REASON_UNKNOWN_KEY when none does), then the signature, with at most
- * VERIFY_MAX_KEYS_TRIED keys. On REASON_NONE *used is the key that verified it, borrowed from keyset; used
+ * rules->max_keys_tried keys. On REASON_NONE *used is the key that verified it, borrowed from keyset; used
  * may be NULL.
  */
-reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t allowed,
+reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, const verify_rules_t *rules,
                         const compact_t *compact, const compact_header_t *header, const jwk_t **used)
     __attribute__((warn_unused_result));
 

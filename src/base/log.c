@@ -106,8 +106,19 @@ static void write_line(const char *line, size_t len)
     pthread_mutex_unlock(&lock);
 }
 
+static atomic_bool is_silent;
+
+void log_silence(void)
+{
+    atomic_store(&is_silent, true);
+}
+
 void log_event(log_level_t level, const char *event, json_t *take_fields)
 {
+    if (atomic_load(&is_silent)) {
+        json_decref(take_fields);
+        return;
+    }
     char *line = format_line(level, event, take_fields);
 
     if (line == NULL && take_fields != NULL) {

@@ -78,8 +78,8 @@ static stripe_t *stripe_of(cache_t *cache, const digest_t *key)
     return &cache->stripes[hash & (cache->stripe_count - 1)];
 }
 
-bool cache_get(cache_t *cache, const digest_t *key, int64_t now_s, uint64_t generation, char *buffer,
-               size_t buffer_size, cache_hit_t *hit)
+bool cache_get(cache_t *cache, const digest_t *key, int64_t now_s, char *buffer, size_t buffer_size,
+               cache_hit_t *hit)
 {
     stripe_t *stripe = stripe_of(cache, key);
     lru_value_t value;
@@ -87,13 +87,16 @@ bool cache_get(cache_t *cache, const digest_t *key, int64_t now_s, uint64_t gene
 
     pthread_mutex_lock(&stripe->lock);
     if (lru_get(stripe->lru, key, &value)) {
-        if (now_s >= value.not_after_s || value.generation != generation) {
+        if (now_s >= value.not_after_s) {
             lru_remove(stripe->lru, key);
         } else if (value.len <= buffer_size) {
             usable = true;
             if (value.len > 0)
                 memcpy(buffer, value.bytes, value.len);
-            *hit = (cache_hit_t){.not_after_s = value.not_after_s, .tag = value.tag, .len = value.len};
+            *hit = (cache_hit_t){.not_after_s = value.not_after_s,
+                                 .generation = value.generation,
+                                 .tag = value.tag,
+                                 .len = value.len};
         }
     }
     if (usable)

@@ -50,7 +50,7 @@ int command_parse_config_option(int argc, char **argv, const char *usage, const 
 config_t *command_load_config(const char *config_file)
 {
     config_error_t error;
-    config_t *config = config_load(config_file, &error);
+    config_t *config = config_load(config_file, NULL, NULL, &error);
     if (config == NULL) {
         fprintf(stderr, "%s\n", error.text);
         return NULL;

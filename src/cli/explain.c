@@ -1,19 +1,22 @@
 #include "command.h"
 #include "explain_report.h"
 #include "input.h"
+#include "key_sources.h"
 
 #include "introspectd/clock.h"
 #include "introspectd/file.h"
+#include "introspectd/log.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static const char USAGE[] =
     "Usage: introspectd explain --config FILE [--client ID] [--json] < TOKEN\n"
     "\n"
     "Reads one token from standard input and says what becomes of it: verdict, reason, issuer, key, times,\n"
-    "and the answer that the client would get.\n"
+    "and the answer that the client would get. Keys that are fetched are fetched now.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --client ID    decide for this client; without it for every client of the config\n"
@@ -129,8 +132,9 @@ static int report(introspect_worker_t *worker, slice_t token, const client_t *cl
     return is_active ? EXIT_ACTIVE : EXIT_INACTIVE;
 }
 
-static int explain_token(const config_t *config, const options_t *options, slice_t token)
+static int explain_token(introspector_t *introspector, const options_t *options, slice_t token)
 {
+    const config_t *config = introspector_config(introspector);
     const client_t *clients = config->clients.clients;
     size_t count = config->clients.count;
     if (options->client_id != NULL) {
@@ -141,15 +145,53 @@ static int explain_token(const config_t *config, const options_t *options, slice
             return EXIT_USAGE;
         }
     }
+    introspect_worker_t *worker = introspect_worker_new(introspector);
+    if (worker == NULL) {
+        fprintf(stderr, "introspectd explain: out of memory\n");
+        return EXIT_SOFTWARE;
+    }
+    int status = report(worker, token, clients, count, options->json);
+    introspect_worker_free(worker);
+    return status;
+}
+
+/* Every attempt ends within its own timeouts. */
+static void wait_for_keys(refresher_t *refresher, const config_t *config)
+{
+    static const struct timespec TURN = {.tv_nsec = 5000000};
+    while (!refresher_is_settled(refresher))
+        nanosleep(&TURN, NULL);
+    for (size_t i = 0; i < config->issuer_count; i++) {
+        keyset_slot_status_t keys;
+        keyset_slot_get_status(config->issuers[i].keys, &keys);
+        if (keys.problem[0] != '\0')
+            fprintf(stderr, "introspectd explain: %s: %s\n", config->issuers[i].rules.issuer, keys.problem);
+    }
+}
+
+/* Takes config. */
+static int explain_with_keys(config_t *take_config, const options_t *options, slice_t token)
+{
+    refresher_t *refresher = NULL;
+    bool is_ready = true;
+    if (key_sources_are_fetched(take_config)) {
+        refresher = refresher_new();
+        is_ready = refresher != NULL && key_sources_open(refresher, take_config);
+        if (is_ready)
+            wait_for_keys(refresher, take_config);
+    }
+    introspector_t *introspector = NULL;
+    if (is_ready)
+        introspector = introspector_new(take_config);
+    else
+        config_free(take_config);
     int status = EXIT_SOFTWARE;
-    introspector_t *introspector = introspector_new(config);
-    introspect_worker_t *worker = introspector == NULL ? NULL : introspect_worker_new(introspector);
-    if (worker == NULL)
+    if (introspector == NULL)
         fprintf(stderr, "introspectd explain: out of memory\n");
     else
-        status = report(worker, token, clients, count, options->json);
-    introspect_worker_free(worker);
-    introspector_free(introspector);
+        status = explain_token(introspector, options, token);
+    introspector_release(introspector);
+    refresher_free(refresher);
     return status;
 }
 
@@ -159,6 +201,8 @@ int command_explain(int argc, char **argv)
     int status = parse_options(argc, argv, &options);
     if (status != COMMAND_CONTINUE)
         return status;
+    /* This one reports to people, line by line. */
+    log_silence();
     config_t *config = command_load_config(options.config_file);
     if (config == NULL)
         return EXIT_CONFIG;
@@ -169,10 +213,10 @@ int command_explain(int argc, char **argv)
     if (problem != 0) {
         fprintf(stderr, "introspectd explain: standard input: %s\n", strerror(problem));
         status = EXIT_USAGE;
+        config_free(config);
     } else {
-        status = explain_token(config, &options, trim(input, input_len));
+        status = explain_with_keys(config, &options, trim(input, input_len));
     }
     file_free_secret(input, input_len);
-    config_free(config);
     return status;
 }

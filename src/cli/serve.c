@@ -1,19 +1,22 @@
 #include "command.h"
+#include "reload.h"
 
-#include "introspectd/config.h"
+#include "introspectd/clock.h"
 #include "introspectd/cpu_quota.h"
-#include "introspectd/introspect.h"
 #include "introspectd/log.h"
-#include "introspectd/server.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 static const char USAGE[] =
     "Usage: introspectd serve --config FILE\n"
     "\n"
-    "Runs the introspection endpoint until SIGTERM or SIGINT.\n"
+    "Runs the introspection endpoint until SIGTERM or SIGINT. SIGHUP, or a change of the config or of a file\n"
+    "that it names, makes it take everything anew; while something is wrong with that, it goes on as it was.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --help         this text\n"
@@ -22,15 +25,22 @@ static const char USAGE[] =
     "Logs JSON lines to standard error. Exit status: 0 after a clean stop, 78 for a bad config,\n"
     "71 when it cannot start (a port in use, for example).\n";
 
-/* Blocked in every thread, so that they come to sigwait and nowhere else. */
-static void block_signals(sigset_t *stop_signals)
+/* How often a reload that waits for keys is looked at. */
+enum { RELOAD_TURN_MS = 20 };
+
+/* A descriptor that the signals come to. Blocked in every thread, they come nowhere else. -1 when there is
+ * none. */
+static int take_signals(void)
 {
-    sigemptyset(stop_signals);
-    sigaddset(stop_signals, SIGTERM);
-    sigaddset(stop_signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, stop_signals, NULL);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     /* A peer that goes away shows as an error of write(). */
     signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* A connection is a descriptor; the soft limit is often 1024. */
@@ -43,59 +53,102 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void log_notes(const config_t *config)
+typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP } wish_t;
+
+/* What the signal that came asks for, if one came; *signal_number is for people. */
+static wish_t next_wish(int signal_fd, int *signal_number)
 {
-    for (size_t i = 0; i < config->note_count; i++)
-        log_event(LOG_LEVEL_WARN, "config_note", json_pack("{s:s}", "note", config->notes[i]));
+    struct signalfd_siginfo info;
+    if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return WISH_NONE;
+    *signal_number = (int)info.ssi_signo;
+    /* The kernel sends SIGHUP when the terminal goes: nobody is left to stop what was started there. */
+    return info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL ? WISH_RELOAD : WISH_STOP;
 }
 
-static int serve_until_stopped(const config_t *config, introspector_t *introspector,
-                               const sigset_t *stop_signals)
+/* Reloads until a signal asks for the end, and gives that. */
+static int wait_for_stop(reload_t *reload, int signal_fd)
 {
-    unsigned threads = config->threads != 0 ? config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
-    server_error_t error;
-    server_t *server = server_start(config, introspector, threads, &error);
-    if (server == NULL) {
-        fprintf(stderr, "introspectd: %s\n", error.text);
-        return EXIT_OSERR;
+    struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN},
+                           {.fd = file_watch_fd(reload->watch), .events = POLLIN}};
+    for (;;) {
+        int wait_ms;
+        if (file_watch_check(reload->watch, clock_monotonic_ms(), &wait_ms))
+            reload_begin(reload, "files", clock_monotonic_ms());
+        if (reload_advance(reload, clock_monotonic_ms()))
+            wait_ms = RELOAD_TURN_MS;
+        (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
+        int signal_number = 0;
+        wish_t wish = next_wish(signal_fd, &signal_number);
+        if (wish == WISH_RELOAD)
+            reload_begin(reload, "signal", clock_monotonic_ms());
+        else if (wish == WISH_STOP)
+            return signal_number;
     }
-    log_notes(config);
+}
+
+static void log_started(const config_t *config, unsigned threads)
+{
+    reload_log_notes(config);
     log_event(LOG_LEVEL_INFO, "started",
               json_pack("{s:s, s:s, s:i, s:I, s:I}", "version", INTROSPECTD_VERSION, "config", config->file,
                         "threads", (int)threads, "issuers", (json_int_t)config->issuer_count, "clients",
                         (json_int_t)config->clients.count));
+}
 
-    int received = 0;
-    while (sigwait(stop_signals, &received) != 0)
-        ;
+static int serve_until_stopped(reload_t *reload, int signal_fd)
+{
+    const config_t *config = introspector_config(reload->present);
+    unsigned threads = config->threads != 0 ? config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
+    server_error_t error;
+    reload->server = server_start(reload->present, threads, &error);
+    if (reload->server == NULL) {
+        fprintf(stderr, "introspectd: %s\n", error.text);
+        return EXIT_OSERR;
+    }
+    log_started(config, threads);
+    int received = wait_for_stop(reload, signal_fd);
     log_event(LOG_LEVEL_INFO, "stopping", json_pack("{s:s}", "signal", sigabbrev_np(received)));
-    size_t cut_off_count = server_stop(server);
+    size_t cut_off_count = server_stop(reload->server);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));
     return 0;
 }
 
+static int load_and_serve(reload_t *reload, int signal_fd)
+{
+    config_error_t error;
+    reload->present = reload_load(reload, &error);
+    if (reload->present == NULL) {
+        fprintf(stderr, "%s\n", error.text);
+        return EXIT_CONFIG;
+    }
+    file_watch_commit(reload->watch);
+    int status = serve_until_stopped(reload, signal_fd);
+    reload_deinit(reload);
+    return status;
+}
+
 int command_serve(int argc, char **argv)
 {
-    const char *config_file = NULL;
-    int status = command_parse_config_option(argc, argv, USAGE, &config_file);
+    reload_t reload = {0};
+    int status = command_parse_config_option(argc, argv, USAGE, &reload.config_file);
     if (status != COMMAND_CONTINUE)
         return status;
 
-    sigset_t stop_signals;
-    block_signals(&stop_signals);
+    int signal_fd = take_signals();
     raise_descriptor_limit();
-    config_t *config = command_load_config(config_file);
-    if (config == NULL)
-        return EXIT_CONFIG;
-    introspector_t *introspector = introspector_new(config);
-    if (introspector == NULL) {
-        fprintf(stderr, "introspectd: out of memory for the cache\n");
+    reload.refresher = refresher_new();
+    reload.watch = file_watch_new();
+    if (signal_fd == -1 || reload.refresher == NULL || reload.watch == NULL) {
+        fprintf(stderr, "introspectd: out of memory, descriptors or threads\n");
         status = EXIT_OSERR;
     } else {
-        status = serve_until_stopped(config, introspector, &stop_signals);
+        status = load_and_serve(&reload, signal_fd);
     }
-    introspector_free(introspector);
-    config_free(config);
+    file_watch_free(reload.watch);
+    refresher_free(reload.refresher);
+    if (signal_fd != -1)
+        close(signal_fd);
     return status;
 }

@@ -119,7 +119,8 @@ static keyset_t *load_keys(const char *path)
     return keyset;
 }
 
-static reason_t judge(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t algorithms, slice_t token)
+static reason_t judge(verifier_t *verifier, const keyset_t *keyset, const verify_rules_t *rules,
+                      slice_t token)
 {
     compact_t compact;
     compact_header_t header;
@@ -129,7 +130,7 @@ static reason_t judge(verifier_t *verifier, const keyset_t *keyset, algorithm_se
     reason = compact_parse_header(&compact, &header);
     if (reason != REASON_NONE)
         return reason;
-    reason = verify_compact(verifier, keyset, algorithms, &compact, &header, NULL);
+    reason = verify_compact(verifier, keyset, rules, &compact, &header, NULL);
     compact_header_deinit(&header);
     return reason;
 }
@@ -145,7 +146,7 @@ static bool print_verdict(reason_t reason)
 }
 
 static int judge_all(line_reader_t *lines, verifier_t *verifier, const keyset_t *keyset,
-                     algorithm_set_t algorithms)
+                     const verify_rules_t *rules)
 {
     int status = 0;
     for (;;) {
@@ -157,8 +158,7 @@ static int judge_all(line_reader_t *lines, verifier_t *verifier, const keyset_t 
             fprintf(stderr, "introspectd verify: standard input: %s\n", strerror(errno));
             return EXIT_OSERR;
         }
-        reason_t reason =
-            line == LINE_TOO_LONG ? REASON_TOO_LONG : judge(verifier, keyset, algorithms, token);
+        reason_t reason = line == LINE_TOO_LONG ? REASON_TOO_LONG : judge(verifier, keyset, rules, token);
         if (!print_verdict(reason)) {
             fprintf(stderr, "introspectd verify: standard output: %s\n", strerror(errno));
             return EXIT_OSERR;
@@ -181,7 +181,8 @@ int command_verify(int argc, char **argv)
     verifier_t *verifier = verifier_new();
     line_reader_t *lines = line_reader_new(STDIN_FILENO, MAX_LINE_BYTES);
     if (verifier != NULL && lines != NULL) {
-        status = judge_all(lines, verifier, keyset, options.algorithms);
+        const verify_rules_t rules = {options.algorithms, VERIFY_DEFAULT_KEYS_TRIED};
+        status = judge_all(lines, verifier, keyset, &rules);
     } else {
         fputs("introspectd verify: out of memory\n", stderr);
         status = EXIT_OSERR;

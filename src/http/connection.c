@@ -12,7 +12,7 @@ typedef struct connection {
     h2o_linklist_t paused;
     connection_set_t *set;
     h2o_socket_t *socket;
-    h2o_accept_ctx_t *accept;
+    h2o_accept_ctx_t accept;
     struct timeval connected_at;
     int64_t connected_ms;
     h2o_timeout_entry_t opening; /* runs until the protocol is known */
@@ -26,8 +26,10 @@ typedef struct connection {
 static const char HTTP2_PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { HTTP2_PREFACE_LEN = sizeof(HTTP2_PREFACE) - 1 };
 
-void connection_set_init(connection_set_t *set)
+void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts)
 {
+    set->context = context;
+    set->hosts = hosts;
     h2o_linklist_init_anchor(&set->all);
     h2o_linklist_init_anchor(&set->paused);
     set->count = 0;
@@ -41,6 +43,7 @@ static void on_close(void *data)
     if (h2o_linklist_is_linked(&connection->paused))
         h2o_linklist_unlink(&connection->paused);
     connection->set->count--;
+    SSL_CTX_free(connection->accept.ssl_ctx);
     free(connection);
 }
 
@@ -90,7 +93,7 @@ static void start_http2(connection_t *connection)
      * start. */
     h2o_buffer_t *early = socket->input;
     h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
-    h2o_http2_accept(connection->accept, socket, connection->connected_at);
+    h2o_http2_accept(&connection->accept, socket, connection->connected_at);
     h2o_buffer_dispose(&socket->input);
     socket->input = early;
     connection->library_read = socket->_cb.read;
@@ -105,7 +108,7 @@ static void start_http(connection_t *connection, bool is_http2)
     if (is_http2)
         start_http2(connection);
     else
-        h2o_http1_accept(connection->accept, connection->socket, connection->connected_at);
+        h2o_http1_accept(&connection->accept, connection->socket, connection->connected_at);
 }
 
 static void on_opening_timeout(h2o_timeout_entry_t *entry)
@@ -141,7 +144,16 @@ static void on_handshake_complete(h2o_socket_t *socket, const char *error)
     start_http(connection_of(socket), h2o_memis(protocol.base, protocol.len, H2O_STRLIT("h2")));
 }
 
-void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket_t *take_socket)
+/* The library keeps a bare pointer to the TLS context until the ClientHello, when a reload may have replaced
+ * it. */
+static SSL_CTX *hold_tls(SSL_CTX *tls)
+{
+    if (tls != NULL)
+        SSL_CTX_up_ref(tls);
+    return tls;
+}
+
+void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket)
 {
     connection_t *connection = calloc(1, sizeof(*connection));
     if (connection == NULL) {
@@ -150,8 +162,10 @@ void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket
     }
     connection->set = set;
     connection->socket = take_socket;
-    connection->accept = accept;
-    connection->connected_at = *h2o_get_timestamp(accept->ctx, NULL, NULL);
+    connection->accept.ctx = set->context;
+    connection->accept.hosts = set->hosts;
+    connection->accept.ssl_ctx = hold_tls(tls);
+    connection->connected_at = *h2o_get_timestamp(set->context, NULL, NULL);
     connection->connected_ms = clock_monotonic_ms();
     connection->opening.cb = on_opening_timeout;
     h2o_linklist_insert(&set->all, &connection->link);
@@ -159,9 +173,9 @@ void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket
     take_socket->on_close.cb = on_close;
     take_socket->on_close.data = connection;
 
-    h2o_timeout_link(accept->ctx->loop, &accept->ctx->handshake_timeout, &connection->opening);
-    if (accept->ssl_ctx != NULL)
-        h2o_socket_ssl_handshake(take_socket, accept->ssl_ctx, NULL, on_handshake_complete);
+    h2o_timeout_link(set->context->loop, &set->context->handshake_timeout, &connection->opening);
+    if (tls != NULL)
+        h2o_socket_ssl_handshake(take_socket, tls, NULL, on_handshake_complete);
     else
         h2o_socket_read_start(take_socket, on_first_bytes);
 }
@@ -191,8 +205,9 @@ static int mark_http2(h2o_req_t *req, void *data)
 }
 
 /* Finds out which connections have requests in flight, and gives the number of these. */
-static size_t mark_requests(connection_set_t *set, h2o_context_t *context)
+static size_t mark_requests(connection_set_t *set)
 {
+    h2o_context_t *context = set->context;
     size_t in_flight = 0;
     for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
@@ -204,10 +219,10 @@ static size_t mark_requests(connection_set_t *set, h2o_context_t *context)
     return in_flight;
 }
 
-void connection_set_close_idle(connection_set_t *set, h2o_context_t *context, int64_t drained_ms)
+void connection_set_close_idle(connection_set_t *set, int64_t drained_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
-    mark_requests(set, context);
+    mark_requests(set);
     for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
         bool had_its_time = now_ms - connection->connected_ms >= CONNECTION_GRACE_MS &&
@@ -218,9 +233,9 @@ void connection_set_close_idle(connection_set_t *set, h2o_context_t *context, in
     }
 }
 
-size_t connection_set_cut_off(connection_set_t *set, h2o_context_t *context)
+size_t connection_set_cut_off(connection_set_t *set)
 {
-    size_t in_flight = mark_requests(set, context);
+    size_t in_flight = mark_requests(set);
     for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next)
         shutdown(h2o_socket_get_fd(H2O_STRUCT_FROM_MEMBER(connection_t, link, node)->socket), SHUT_RDWR);
     return in_flight;

@@ -11,18 +11,21 @@
 #include <stdbool.h>
 
 typedef struct connection_set {
+    h2o_context_t *context;
+    h2o_hostconf_t **hosts; /* NULL-terminated */
     h2o_linklist_t all;
     h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through */
     size_t count;
 } connection_set_t;
 
-void connection_set_init(connection_set_t *set);
+/* Borrows context and hosts. */
+void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts);
 
 /*
- * Takes an accepted socket over: TLS if accept has a context, then HTTP/2 if the client chose it by ALPN or
- * by its preface, else HTTP/1. accept must live as long as the connection.
+ * Takes an accepted socket over: TLS if tls is not NULL, then HTTP/2 if the client chose it by ALPN or by its
+ * preface, else HTTP/1. The connection holds tls for itself.
  */
-void connection_open(connection_set_t *set, h2o_accept_ctx_t *accept, h2o_socket_t *take_socket);
+void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket);
 
 /* Reads again from connections whose write is through: call between two turns of the loop. Whether there were
  * any. */
@@ -33,10 +36,10 @@ bool connection_set_resume(connection_set_t *set);
  * them once it has answered what had arrived. Those that may still be sending what was on its way are left
  * for CONNECTION_GRACE_MS. drained_ms is the time since the drain began.
  */
-void connection_set_close_idle(connection_set_t *set, h2o_context_t *context, int64_t drained_ms);
+void connection_set_close_idle(connection_set_t *set, int64_t drained_ms);
 
 /* Cuts off every connection. The number of requests that were in flight. */
-size_t connection_set_cut_off(connection_set_t *set, h2o_context_t *context);
+size_t connection_set_cut_off(connection_set_t *set);
 
 /*
  * How long a client may take to send what it believed to be in time: the first request on a new connection,

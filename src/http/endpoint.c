@@ -11,7 +11,6 @@
 
 typedef struct endpoint {
     h2o_handler_t super;
-    const config_t *config;
     log_gate_t *log_gate;
 } endpoint_t;
 
@@ -50,7 +49,7 @@ static void log_refusal(endpoint_t *endpoint, worker_t *worker, const client_t *
     if (!log_gate_pass(endpoint->log_gate, clock_monotonic_ms(), &left_out))
         return;
     char name[DIGEST_NAME_SIZE];
-    introspect_token_name(worker->introspect, token, name);
+    introspect_token_name(worker->setup->introspect, token, name);
     bool is_inactive = verdict->outcome == INTROSPECT_INACTIVE;
     json_t *fields = json_pack(
         "{s:s, s:s, s:s?, s:s?, s:s, s:b}", "reason", reason_name(verdict->reason), "client",
@@ -87,7 +86,7 @@ static void decide(miss_t *miss)
 {
     undecided_t *undecided = (undecided_t *)miss;
     introspect_verdict_t verdict;
-    introspect_decide(worker_of(miss->req)->introspect, undecided->client, undecided->body.token,
+    introspect_decide(worker_of(miss->req)->setup->introspect, undecided->client, undecided->body.token,
                       clock_now_s(), &undecided->key, &verdict);
     answer_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict);
 }
@@ -103,7 +102,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     worker_t *worker = worker_of(req);
     digest_t key;
     introspect_verdict_t verdict;
-    if (introspect_lookup(worker->introspect, client, body->token, clock_now_s(), &key, &verdict)) {
+    if (introspect_lookup(worker->setup->introspect, client, body->token, clock_now_s(), &key, &verdict)) {
         answer_verdict(endpoint, req, client, body->token, &verdict);
         request_body_deinit(body);
         return;
@@ -127,7 +126,7 @@ static const client_t *authenticate_basic(worker_t *worker, slice_t authorizatio
     client_credentials_t credentials;
     const client_t *client = NULL;
     if (client_parse_basic(authorization, buffer, &credentials) == CLIENT_BASIC_OK)
-        client = introspect_authenticate(worker->introspect, &credentials);
+        client = introspect_authenticate(worker->setup->introspect, &credentials);
     /* Two spellings of what was decoded never need more than twice the header's length. */
     size_t used = 2 * authorization.len;
     OPENSSL_cleanse(buffer, used < sizeof(buffer) ? used : sizeof(buffer));
@@ -145,7 +144,7 @@ static const reply_error_t *authenticate(worker_t *worker, slice_t authorization
     } else {
         client_credentials_t credentials = {.client_id = body->client_id,
                                             .client_secret = body->client_secret};
-        *client = introspect_authenticate(worker->introspect, &credentials);
+        *client = introspect_authenticate(worker->setup->introspect, &credentials);
     }
     return *client == NULL ? &INVALID_CLIENT : NULL;
 }
@@ -158,7 +157,8 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
-    const reply_error_t *error = request_head_check(req, endpoint->config, &head);
+    const reply_error_t *error =
+        request_head_check(req, introspect_worker_config(worker->setup->introspect), &head);
     if (error != NULL) {
         answer_error(req, error);
         return 0;
@@ -182,10 +182,9 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-void endpoint_register(h2o_pathconf_t *path, const config_t *config, log_gate_t *log_gate)
+void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate)
 {
     endpoint_t *endpoint = (endpoint_t *)h2o_create_handler(path, sizeof(*endpoint));
     endpoint->super.on_req = on_request;
-    endpoint->config = config;
     endpoint->log_gate = log_gate;
 }

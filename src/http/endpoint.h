@@ -5,16 +5,15 @@
 #ifndef INTROSPECTD_HTTP_ENDPOINT_H
 #define INTROSPECTD_HTTP_ENDPOINT_H
 
-#include "introspectd/config.h"
 #include "introspectd/log.h"
 
 #include <h2o.h>
 
 /*
  * Registers the handler on path, which must be "/" of a host of its own. Serves on threads whose worker has
- * an introspect_worker_t. Borrows config and log_gate, which thins the lines about refused tokens. Before any
- * thread serves.
+ * an introspect_worker_t, by that one's config. Borrows log_gate, which thins the lines about refused tokens.
+ * Before the thread serves.
  */
-void endpoint_register(h2o_pathconf_t *path, const config_t *config, log_gate_t *log_gate);
+void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate);
 
 #endif

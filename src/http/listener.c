@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -60,33 +61,42 @@ static bool set_options(int fd, int family)
     return family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0;
 }
 
-bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
+static bool fail(const config_address_t *address, const char *why, char *error, size_t error_size)
+{
+    snprintf(error, error_size, "%s: %s", address->text, why);
+    return false;
+}
+
+bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size)
 {
-    *listener = (listener_t){.fd = -1, .tls = take_tls, .address = address};
+    static uint64_t last_id;
+    *listener = (listener_t){.id = ++last_id, .fd = -1, .tls = take_tls, .address = address};
     address_t to;
     socklen_t to_len = fill_address(address, &to);
-    if (to_len == 0) {
-        snprintf(error, error_size, "%s: not an address", address->text);
-        return false;
-    }
+    if (to_len == 0)
+        return fail(address, "not an address", error, error_size);
     if (address->unix_path != NULL)
         remove_stale_socket_file(&to, to_len);
     listener->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener->fd == -1 || !set_options(listener->fd, to.any.sa_family) ||
-        bind(listener->fd, &to.any, to_len) != 0) {
-        snprintf(error, error_size, "%s: %s", address->text, strerror(errno));
-        return false;
-    }
+        bind(listener->fd, &to.any, to_len) != 0)
+        return fail(address, strerror(errno), error, error_size);
     listener->owns_unix_path = address->unix_path != NULL;
-    if (listen(listener->fd, SOMAXCONN) != 0) {
-        snprintf(error, error_size, "%s: %s", address->text, strerror(errno));
-        return false;
-    }
+    if (listen(listener->fd, SOMAXCONN) != 0)
+        return fail(address, strerror(errno), error, error_size);
     return true;
 }
 
-void listener_close(listener_t *listener)
+bool listener_share(listener_t *listener, const listener_t *present, const config_address_t *address,
+                    SSL_CTX *take_tls, char *error, size_t error_size)
+{
+    *listener = (listener_t){.id = present->id, .tls = take_tls, .address = address};
+    listener->fd = fcntl(present->fd, F_DUPFD_CLOEXEC, 0);
+    return listener->fd != -1 || fail(address, strerror(errno), error, error_size);
+}
+
+void listener_stop(listener_t *listener)
 {
     /* In this order: a successor that finds the file gone may bind it anew, and must not lose its own. */
     if (listener->owns_unix_path)
@@ -97,9 +107,9 @@ void listener_close(listener_t *listener)
     listener->owns_unix_path = false;
 }
 
-void listener_deinit(listener_t *listener)
+void listener_close(listener_t *listener)
 {
-    listener_close(listener);
+    listener_stop(listener);
     SSL_CTX_free(listener->tls);
     *listener = (listener_t){.fd = -1};
 }

@@ -1,4 +1,4 @@
-/* listener: listening sockets, bound once for all threads. Used by the server's starting and stopping thread
+/* listener: a listening socket, bound once for all threads. Used by the server's starting and stopping thread
  * only. */
 #ifndef INTROSPECTD_HTTP_LISTENER_H
 #define INTROSPECTD_HTTP_LISTENER_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 typedef struct listener {
+    uint64_t id;  /* the socket's: the same for its duplicates, and never given again */
     int fd;       /* -1: not bound */
     SSL_CTX *tls; /* NULL: cleartext */
     const config_address_t *address;
@@ -19,19 +20,24 @@ typedef struct listener {
 enum { LISTENER_NAME_SIZE = 160 };
 
 /*
- * Binds and listens, non-blocking; tls may be NULL and is taken, also on failure: call listener_deinit either
- * way. False with a line in error (of error_size bytes) that names the address. A socket file that nobody
- * listens on is replaced.
+ * Binds and listens, non-blocking; tls may be NULL and is taken, also on failure: call listener_close either
+ * way. address is borrowed. False with a line in error (of error_size bytes) that names the address. A socket
+ * file that nobody listens on is replaced.
  */
-bool listener_init(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
+bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size) __attribute__((warn_unused_result));
+
+/* The same with the socket of present, which listens on that address already; the socket file stays
+ * present's. */
+bool listener_share(listener_t *listener, const listener_t *present, const config_address_t *address,
+                    SSL_CTX *take_tls, char *error, size_t error_size) __attribute__((warn_unused_result));
 
 /* Closes the socket and removes a Unix socket's file; duplicates of the socket go on until they are closed.
  */
-void listener_close(listener_t *listener);
+void listener_stop(listener_t *listener);
 
-/* listener_close, and frees the TLS context. */
-void listener_deinit(listener_t *listener);
+/* listener_stop, and frees the TLS context. */
+void listener_close(listener_t *listener);
 
 void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE]);
 

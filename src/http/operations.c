@@ -1,12 +1,14 @@
 #include "operations.h"
 
 #include "reply.h"
+#include "worker.h"
+
+#include "introspectd/clock.h"
 
 #include <stdlib.h>
 
 typedef struct operations {
     h2o_handler_t super;
-    introspector_t *introspector;
     const _Atomic bool *is_draining;
 } operations_t;
 
@@ -14,32 +16,49 @@ static const reply_error_t NOT_FOUND = {404, "invalid_request", "nothing is serv
 static const reply_error_t METHOD_NOT_ALLOWED = {405, "invalid_request", "the method must be GET or HEAD"};
 static const reply_error_t OUT_OF_MEMORY = {503, "temporarily_unavailable", "out of memory"};
 
-/* The issuers that lack keys, as JSON objects. NULL out of memory. */
-static json_t *list_problems(introspector_t *introspector)
+/* The issuers of a config that lack keys. */
+typedef struct readiness {
+    json_t *problems; /* NULL: out of memory */
+    bool is_ready;
+} readiness_t;
+
+/* NULL when the issuer's keys are usable. */
+static json_t *problem_of(const config_issuer_t *issuer)
 {
-    const config_t *config = introspector_config(introspector);
-    json_t *problems = json_array();
-    for (size_t i = 0; problems != NULL && i < config->issuer_count; i++) {
-        if (introspector_has_keys(introspector, i))
-            continue;
-        json_t *problem =
-            json_pack("{s:s, s:s}", "issuer", config->issuers[i].rules.issuer, "problem", "no usable key");
-        if (json_array_append_new(problems, problem) != 0) {
-            json_decref(problems);
-            return NULL;
-        }
-    }
-    return problems;
+    keyset_slot_status_t status;
+    keyset_slot_get_status(issuer->keys, &status);
+    char since[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(status.changed_s, since);
+    return json_pack("{s:s, s:s, s:s?, s:s}", "issuer", issuer->rules.issuer, "problem", "no usable key",
+                     "detail", status.problem[0] == '\0' ? NULL : status.problem, "since", since);
 }
 
-static void answer_readyz(operations_t *operations, h2o_req_t *req)
+static readiness_t look_at_issuers(const config_t *config)
+{
+    readiness_t readiness = {.problems = json_array()};
+    size_t ready_count = 0;
+    for (size_t i = 0; i < config->issuer_count; i++) {
+        const config_issuer_t *issuer = &config->issuers[i];
+        if (config_issuer_has_keys(issuer)) {
+            ready_count++;
+        } else if (json_array_append_new(readiness.problems, problem_of(issuer)) != 0) {
+            json_decref(readiness.problems);
+            return (readiness_t){NULL, false};
+        }
+    }
+    readiness.is_ready = config->is_ready_with_any ? ready_count > 0 : ready_count == config->issuer_count;
+    return readiness;
+}
+
+static void answer_readyz(const operations_t *operations, h2o_req_t *req)
 {
     bool is_draining = atomic_load(operations->is_draining);
-    json_t *problems = list_problems(operations->introspector);
-    bool is_ready = !is_draining && json_array_size(problems) == 0;
-    json_t *answer = problems == NULL ? NULL
-                                      : json_pack("{s:b, s:b, s:o}", "ready", (int)is_ready, "draining",
-                                                  (int)is_draining, "issuers", problems);
+    readiness_t readiness = look_at_issuers(introspector_config(worker_of(req)->setup->introspector));
+    bool is_ready = readiness.is_ready && !is_draining;
+    json_t *answer = readiness.problems == NULL
+                         ? NULL
+                         : json_pack("{s:b, s:b, s:o}", "ready", (int)is_ready, "draining", (int)is_draining,
+                                     "issuers", readiness.problems);
     char *text = answer == NULL ? NULL : json_dumps(answer, JSON_COMPACT);
     if (text == NULL)
         reply_error(req, &OUT_OF_MEMORY);
@@ -69,10 +88,9 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-void operations_register(h2o_pathconf_t *path, introspector_t *introspector, const _Atomic bool *is_draining)
+void operations_register(h2o_pathconf_t *path, const _Atomic bool *is_draining)
 {
     operations_t *operations = (operations_t *)h2o_create_handler(path, sizeof(*operations));
     operations->super.on_req = on_request;
-    operations->introspector = introspector;
     operations->is_draining = is_draining;
 }

@@ -2,15 +2,15 @@
 #ifndef INTROSPECTD_HTTP_OPERATIONS_H
 #define INTROSPECTD_HTTP_OPERATIONS_H
 
-#include "introspectd/introspect.h"
-
 #include <h2o.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /*
- * Registers the handler on path, which must be "/" of a host of its own. /readyz is 200 while every issuer
- * has a usable key and *is_draining is false. Borrows both. Before any thread serves.
+ * Registers the handler on path, which must be "/" of a host of its own. /readyz is 200 while every issuer of
+ * the worker's config (or any, if the config says so) has usable keys and *is_draining, which is borrowed, is
+ * false. Before the thread serves.
  */
-void operations_register(h2o_pathconf_t *path, introspector_t *introspector, const _Atomic bool *is_draining);
+void operations_register(h2o_pathconf_t *path, const _Atomic bool *is_draining);
 
 #endif

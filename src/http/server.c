@@ -1,10 +1,8 @@
 #include "introspectd/server.h"
 
 #include "endpoint.h"
-#include "library_errors.h"
-#include "listener.h"
+#include "listener_set.h"
 #include "operations.h"
-#include "tls.h"
 #include "worker.h"
 
 #include "introspectd/log.h"
@@ -13,120 +11,51 @@
 #include <stdlib.h>
 
 struct server {
-    const config_t *config;
-    introspector_t *introspector;
-    h2o_globalconf_t h2o;
-    h2o_hostconf_t *public_host;
-    h2o_hostconf_t *admin_host;
+    introspector_t *introspector; /* held */
     log_gate_t log_gate;
     _Atomic bool is_draining;
-    listener_t *listeners; /* the config's, then the admin's if there is one */
-    size_t listener_count;
-    worker_t **workers; /* the request threads, then the operations thread if there is one */
+    listener_set_t listeners;
+    worker_t **workers; /* the request threads, then the operations thread */
     size_t worker_count;
 };
 
 enum {
     /* Lines about refused tokens per second. */
     LOG_BURST = 100,
-    LOG_PERIOD_MS = 1000,
-    /*
-     * How far the library's bound on a body lies above ours: within it a caller gets our 413, beyond it the
-     * library resets an HTTP/2 stream with an error that invites a retry. A hundred streams of a connection
-     * can hold as much before anybody has authenticated.
-     */
-    BODY_MARGIN_BYTES = 2 * 1024 * 1024
+    LOG_PERIOD_MS = 1000
 };
-
-static h2o_pathconf_t *add_host(server_t *server, h2o_hostconf_t **host, const char *name)
-{
-    *host = h2o_config_register_host(&server->h2o, h2o_iovec_init(name, strlen(name)), 65535);
-    h2o_pathconf_t *path = h2o_config_register_path(*host, "/", 0);
-    library_errors_register(*host, path);
-    return path;
-}
-
-static void configure(server_t *server)
-{
-    const config_t *config = server->config;
-    h2o_config_init(&server->h2o);
-    server->h2o.server_name = h2o_iovec_init(NULL, 0);
-    server->h2o.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
-    server->h2o.http1.upgrade_to_http2 = 0; /* see connection.c */
-    /* The library would put larger buffers, with tokens in them, into files. */
-    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
-    endpoint_register(add_host(server, &server->public_host, "public"), config, &server->log_gate);
-    operations_register(add_host(server, &server->admin_host, "admin"), server->introspector,
-                        &server->is_draining);
-}
-
-/* NULL with a line in error that has the form of a config's errors. */
-static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from, server_error_t *error)
-{
-    char reason[SERVER_ERROR_SIZE / 2];
-    SSL_CTX *tls = tls_context_new(from->certificate_file, from->private_key_file, reason, sizeof(reason));
-    if (tls == NULL)
-        snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].tls: %s", config->file, from->line,
-                 (size_t)(from - config->listeners), reason);
-    return tls;
-}
 
 bool server_check(const config_t *config, server_error_t *error)
 {
-    for (size_t i = 0; i < config->listener_count; i++) {
-        if (config->listeners[i].certificate_file == NULL)
-            continue;
-        SSL_CTX *tls = new_tls_context(config, &config->listeners[i], error);
-        if (tls == NULL)
-            return false;
-        SSL_CTX_free(tls);
-    }
-    return true;
+    return listener_set_check(config, error);
 }
 
-static bool bind_listener(server_t *server, const config_listener_t *from, server_error_t *error)
+static void register_endpoint(h2o_pathconf_t *path, void *data)
 {
-    listener_t *listener = &server->listeners[server->listener_count++];
-    SSL_CTX *tls = NULL;
-    listener->fd = -1;
-    if (from->certificate_file != NULL && (tls = new_tls_context(server->config, from, error)) == NULL)
-        return false;
-    return listener_init(listener, &from->address, tls, error->text, sizeof(error->text));
+    server_t *server = data;
+    endpoint_register(path, &server->log_gate);
 }
 
-static bool bind_listeners(server_t *server, server_error_t *error)
+static void register_operations(h2o_pathconf_t *path, void *data)
 {
-    const config_t *config = server->config;
-    server->listeners = calloc(config->listener_count + 1, sizeof(*server->listeners));
-    if (server->listeners == NULL) {
-        snprintf(error->text, sizeof(error->text), "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < config->listener_count; i++) {
-        if (!bind_listener(server, &config->listeners[i], error))
-            return false;
-    }
-    return !config->has_admin || listener_init(&server->listeners[server->listener_count++], &config->admin,
-                                               NULL, error->text, sizeof(error->text));
+    server_t *server = data;
+    operations_register(path, &server->is_draining);
 }
 
-static bool add_request_worker(server_t *server)
+static worker_setup_t *new_request_setup(const listener_set_t *listeners, introspector_t *introspector)
 {
-    introspect_worker_t *introspect = introspect_worker_new(server->introspector);
-    if (introspect == NULL)
-        return false;
-    worker_t *worker = worker_new(&server->h2o, server->public_host, server->listeners,
-                                  server->config->listener_count, introspect);
-    if (worker == NULL)
-        return false;
-    server->workers[server->worker_count++] = worker;
-    return true;
+    return worker_setup_new(introspector, true, listeners->listeners, listeners->public_count);
 }
 
-static bool add_operations_worker(server_t *server)
+static worker_setup_t *new_operations_setup(const listener_set_t *listeners, introspector_t *introspector)
 {
-    worker_t *worker = worker_new(&server->h2o, server->admin_host,
-                                  &server->listeners[server->config->listener_count], 1, NULL);
+    return worker_setup_new(introspector, false, listeners->listeners + listeners->public_count,
+                            listeners->count - listeners->public_count);
+}
+
+static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup)
+{
+    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup);
     if (worker == NULL)
         return false;
     server->workers[server->worker_count++] = worker;
@@ -138,9 +67,10 @@ static bool start_workers(server_t *server, unsigned threads, server_error_t *er
     server->workers = calloc((size_t)threads + 1, sizeof(*server->workers));
     bool is_complete = server->workers != NULL;
     for (unsigned i = 0; is_complete && i < threads; i++)
-        is_complete = add_request_worker(server);
-    if (is_complete && server->config->has_admin)
-        is_complete = add_operations_worker(server);
+        is_complete = add_worker(server, register_endpoint,
+                                 new_request_setup(&server->listeners, server->introspector));
+    is_complete = is_complete && add_worker(server, register_operations,
+                                            new_operations_setup(&server->listeners, server->introspector));
     for (size_t i = 0; is_complete && i < server->worker_count; i++)
         is_complete = worker_start(server->workers[i]);
     if (!is_complete)
@@ -149,14 +79,17 @@ static bool start_workers(server_t *server, unsigned threads, server_error_t *er
     return is_complete;
 }
 
-static void log_listeners(const server_t *server)
+/* Logs the listeners of set that other does not have. */
+static void log_listeners(const char *event, const listener_set_t *set, const listener_set_t *other)
 {
-    for (size_t i = 0; i < server->listener_count; i++) {
+    for (size_t i = 0; i < set->count; i++) {
         char name[LISTENER_NAME_SIZE];
-        listener_get_name(&server->listeners[i], name);
-        log_event(LOG_LEVEL_INFO, "listening",
-                  json_pack("{s:s, s:b, s:s}", "address", name, "tls", server->listeners[i].tls != NULL,
-                            "serves", i < server->config->listener_count ? "introspection" : "operations"));
+        if (listener_set_has(other, set->listeners[i].id))
+            continue;
+        listener_get_name(&set->listeners[i], name);
+        log_event(LOG_LEVEL_INFO, event,
+                  json_pack("{s:s, s:b, s:s}", "address", name, "tls", set->listeners[i].tls != NULL,
+                            "serves", i < set->public_count ? "introspection" : "operations"));
     }
 }
 
@@ -175,45 +108,88 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
-    for (size_t i = 0; i < server->listener_count; i++)
-        listener_deinit(&server->listeners[i]);
-    free(server->listeners);
-    h2o_config_dispose(&server->h2o);
+    listener_set_close(&server->listeners);
+    introspector_release(server->introspector);
     free(server);
 }
 
-server_t *server_start(const config_t *config, introspector_t *introspector, unsigned threads,
-                       server_error_t *error)
+server_t *server_start(introspector_t *introspector, unsigned threads, server_error_t *error)
 {
     server_t *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory");
         return NULL;
     }
-    server->config = config;
-    server->introspector = introspector;
+    /* The library would put larger buffers, with tokens in them, into files. */
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
+    server->introspector = introspector_acquire(introspector);
     log_gate_init(&server->log_gate, LOG_BURST, LOG_PERIOD_MS);
-    configure(server);
-    if (!bind_listeners(server, error) || !start_workers(server, threads, error)) {
+    if (!listener_set_open(&server->listeners, introspector_config(introspector), NULL, error) ||
+        !start_workers(server, threads, error)) {
         stop_workers(server->workers, server->worker_count, 0);
         server_free(server);
         return NULL;
     }
-    log_listeners(server);
+    log_listeners("listening", &server->listeners, &(listener_set_t){0});
     return server;
+}
+
+/* One setup a worker, in their order. NULL when not all can be had. */
+static worker_setup_t **new_setups(const server_t *server, const listener_set_t *listeners,
+                                   introspector_t *introspector)
+{
+    worker_setup_t **setups = calloc(server->worker_count, sizeof(*setups));
+    bool is_complete = setups != NULL;
+    for (size_t i = 0; is_complete && i < server->worker_count; i++) {
+        setups[i] = i + 1 < server->worker_count ? new_request_setup(listeners, introspector)
+                                                 : new_operations_setup(listeners, introspector);
+        is_complete = setups[i] != NULL;
+    }
+    if (is_complete)
+        return setups;
+    for (size_t i = 0; setups != NULL && i < server->worker_count; i++)
+        worker_setup_free(setups[i]);
+    free(setups);
+    return NULL;
+}
+
+bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
+{
+    listener_set_t listeners;
+    if (!listener_set_open(&listeners, introspector_config(introspector), &server->listeners, error))
+        return false;
+    worker_setup_t **setups = new_setups(server, &listeners, introspector);
+    if (setups == NULL) {
+        snprintf(error->text, sizeof(error->text), "out of memory or descriptors");
+        listener_set_close(&listeners);
+        return false;
+    }
+    /* From here on nothing can fail. */
+    listener_set_take_over(&listeners, &server->listeners);
+    for (size_t i = 0; i < server->worker_count; i++)
+        worker_change(server->workers[i], setups[i]);
+    free(setups);
+    log_listeners("listening", &listeners, &server->listeners);
+    log_listeners("no_longer_listening", &server->listeners, &listeners);
+    listener_set_close(&server->listeners);
+    server->listeners = listeners;
+    introspector_release(server->introspector);
+    server->introspector = introspector_acquire(introspector);
+    return true;
 }
 
 size_t server_stop(server_t *server)
 {
+    const config_t *config = introspector_config(server->introspector);
+    size_t request_worker_count = server->worker_count - 1;
     atomic_store(&server->is_draining, true);
     /* Whoever connects from now on is refused, and may go to another instance. */
-    for (size_t i = 0; i < server->config->listener_count; i++)
-        listener_close(&server->listeners[i]);
-    size_t request_worker_count = server->worker_count - (server->config->has_admin ? 1 : 0);
+    for (size_t i = 0; i < server->listeners.public_count; i++)
+        listener_stop(&server->listeners.listeners[i]);
     size_t cut_off_count =
-        stop_workers(server->workers, request_worker_count, server->config->shutdown_timeout_s * 1000);
+        stop_workers(server->workers, request_worker_count, config->shutdown_timeout_s * 1000);
     /* Probes are answered until the last request is. */
-    stop_workers(server->workers + request_worker_count, server->worker_count - request_worker_count, 0);
+    stop_workers(server->workers + request_worker_count, 1, 0);
     server_free(server);
     return cut_off_count;
 }

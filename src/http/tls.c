@@ -1,9 +1,13 @@
 #include "tls.h"
 
 #include <h2o.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+/* A name, a MAC key and a cipher key, as OpenSSL 3 lays them out. */
+enum { TICKET_KEYS_SIZE = 80 };
 
 /* RFC 9325 section 4.2: forward secrecy and AEAD only. TLS 1.3 has no others. */
 static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -29,8 +33,19 @@ static int refuse_passphrase(char *buffer, int size, int is_for_writing, void *d
     return -1;
 }
 
-SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_file, char *error,
-                         size_t error_size)
+/* The keys under which session tickets are sealed: with those of its predecessor a context resumes its
+ * sessions. */
+static bool copy_ticket_keys(SSL_CTX *to, SSL_CTX *from)
+{
+    unsigned char keys[TICKET_KEYS_SIZE];
+    bool is_copied = SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof(keys)) == 1 &&
+                     SSL_CTX_set_tlsext_ticket_keys(to, keys, sizeof(keys)) == 1;
+    OPENSSL_cleanse(keys, sizeof(keys));
+    return is_copied;
+}
+
+SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_file, SSL_CTX *predecessor,
+                         char *error, size_t error_size)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL) {
@@ -39,6 +54,8 @@ SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_f
     }
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    /* Sessions are in the clients' tickets alone, so that they outlive the context and cost no memory. */
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
     bool is_usable = false;
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
@@ -48,6 +65,8 @@ SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_f
         describe("not a PEM certificate chain", certificate_file, error, error_size);
     else if (SSL_CTX_use_PrivateKey_file(context, private_key_file, SSL_FILETYPE_PEM) != 1)
         describe("not the certificate's PEM private key", private_key_file, error, error_size);
+    else if (predecessor != NULL && !copy_ticket_keys(context, predecessor))
+        snprintf(error, error_size, "OpenSSL refuses the session tickets' keys");
     else
         is_usable = true;
     if (!is_usable) {

@@ -1,12 +1,12 @@
 #include "worker.h"
 
+#include "library_errors.h"
+
 #include "introspectd/clock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     /* Misses that may wait per thread: at 60 us each about a tenth of a second of work. */
@@ -20,7 +20,13 @@ enum {
     /* How long no connection is taken when the process has no descriptor left. */
     ACCEPT_PAUSE_MS = 100,
     /* How long connections that were cut off may take to be torn down. */
-    TEAR_DOWN_MS = 500
+    TEAR_DOWN_MS = 500,
+    /*
+     * How far the library's bound on a body lies above ours: within it a caller gets our 413, beyond it the
+     * library resets an HTTP/2 stream with an error that invites a retry. A hundred streams of a connection
+     * can hold as much before anybody has authenticated.
+     */
+    BODY_MARGIN_BYTES = 2 * 1024 * 1024
 };
 
 static bool is_out_of_descriptors(int error)
@@ -31,22 +37,25 @@ static bool is_out_of_descriptors(int error)
 /* The socket would wake the loop at once, again and again: it is left alone for a while. */
 static void pause_accepting(worker_t *worker)
 {
-    for (size_t i = 0; i < worker->listener_count; i++)
-        h2o_socket_read_stop(worker->listeners[i].socket);
+    for (size_t i = 0; i < worker->setup->listener_count; i++) {
+        h2o_socket_t *socket = worker->setup->listeners[i].socket;
+        /* In a drain some are closed by now. */
+        if (socket != NULL)
+            h2o_socket_read_stop(socket);
+    }
     worker->accept_again_ms = clock_monotonic_ms() + ACCEPT_PAUSE_MS;
 }
 
 /* Whether there was a connection to take. */
 static bool accept_one(worker_listener_t *listener)
 {
-    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, h2o, listener->accept.ctx);
     h2o_socket_t *accepted = h2o_evloop_socket_accept(listener->socket);
     if (accepted == NULL) {
         if (is_out_of_descriptors(errno))
-            pause_accepting(worker);
+            pause_accepting(listener->worker);
         return false;
     }
-    connection_open(&worker->connections, &listener->accept, accepted);
+    connection_open(&listener->worker->connections, listener->tls, accepted);
     return true;
 }
 
@@ -63,58 +72,120 @@ static void resume_accepting(worker_t *worker)
     if (worker->accept_again_ms == 0 || clock_monotonic_ms() < worker->accept_again_ms)
         return;
     worker->accept_again_ms = 0;
-    for (size_t i = 0; i < worker->listener_count; i++)
-        h2o_socket_read_start(worker->listeners[i].socket, on_accept);
+    for (size_t i = 0; i < worker->setup->listener_count; i++)
+        h2o_socket_read_start(worker->setup->listeners[i].socket, on_accept);
 }
 
-static void on_stop_request(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+static void start_listening(worker_t *worker, worker_listener_t *listener)
 {
-    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, stop_receiver, receiver);
-    (void)messages; /* it is the one that there is */
-    h2o_linklist_unlink(&worker->stop_message.link);
-    worker->stop_is_requested = true;
+    listener->worker = worker;
+    listener->socket = h2o_evloop_socket_create(worker->h2o.loop, listener->fd, H2O_SOCKET_FLAG_DONT_READ);
+    listener->fd = -1;
+    listener->socket->data = listener;
+    h2o_socket_read_start(listener->socket, on_accept);
 }
 
-static bool add_listener(worker_t *worker, const listener_t *from)
+static void stop_listening(worker_listener_t *listener)
 {
-    worker_listener_t *listener = &worker->listeners[worker->listener_count];
-    listener->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
-    if (listener->fd == -1)
-        return false;
-    listener->accept.ctx = &worker->h2o;
-    listener->accept.hosts = worker->hosts;
-    listener->accept.ssl_ctx = from->tls;
-    worker->listener_count++;
-    return true;
+    /* Whoever is in the backlog was told that the connection stands. */
+    for (int taken = 0; taken < SOMAXCONN && accept_one(listener); taken++)
+        ;
+    h2o_socket_close(listener->socket);
+    listener->socket = NULL;
 }
 
-static void open_loop(worker_t *worker)
+/* Moves the socket of the listener with the same id over, if there is one. */
+static bool keep_listening(worker_setup_t *old, worker_listener_t *listener)
 {
-    h2o_context_init(&worker->h2o, h2o_evloop_create(), worker->config);
-    h2o_multithread_register_receiver(worker->h2o.queue, &worker->stop_receiver, on_stop_request);
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        worker_listener_t *listener = &worker->listeners[i];
-        listener->socket =
-            h2o_evloop_socket_create(worker->h2o.loop, listener->fd, H2O_SOCKET_FLAG_DONT_READ);
-        listener->fd = -1;
+    for (size_t i = 0; i < old->listener_count; i++) {
+        worker_listener_t *present = &old->listeners[i];
+        if (present->id != listener->id || present->socket == NULL)
+            continue;
+        listener->worker = present->worker;
+        listener->socket = present->socket;
         listener->socket->data = listener;
-        h2o_socket_read_start(listener->socket, on_accept);
+        present->socket = NULL;
+        return true;
     }
+    return false;
+}
+
+static void open_listeners(worker_t *worker)
+{
+    for (size_t i = 0; i < worker->setup->listener_count; i++)
+        start_listening(worker, &worker->setup->listeners[i]);
 }
 
 static void close_listeners(worker_t *worker)
 {
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        h2o_socket_close(worker->listeners[i].socket);
-        worker->listeners[i].socket = NULL;
+    for (size_t i = 0; i < worker->setup->listener_count; i++)
+        stop_listening(&worker->setup->listeners[i]);
+}
+
+static void change_listeners(worker_t *worker, worker_setup_t *old)
+{
+    for (size_t i = 0; i < worker->setup->listener_count; i++) {
+        worker_listener_t *listener = &worker->setup->listeners[i];
+        if (!keep_listening(old, listener))
+            start_listening(worker, listener);
     }
+    for (size_t i = 0; i < old->listener_count; i++) {
+        if (old->listeners[i].socket != NULL)
+            stop_listening(&old->listeners[i]);
+    }
+}
+
+static void follow_limits(worker_t *worker)
+{
+    const config_t *config = introspector_config(worker->setup->introspector);
+    worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
+}
+
+static void change_setup(worker_t *worker)
+{
+    worker_setup_t *old = worker->setup;
+    /* What waits points into the old config. */
+    miss_queue_run(&worker->misses, SIZE_MAX);
+    worker->setup = worker->next_setup;
+    worker->next_setup = NULL;
+    follow_limits(worker);
+    change_listeners(worker, old);
+    worker_setup_free(old);
+    sem_post(&worker->is_set_up);
+}
+
+static bool take_message(h2o_multithread_message_t *message)
+{
+    if (!h2o_linklist_is_linked(&message->link))
+        return false;
+    h2o_linklist_unlink(&message->link);
+    return true;
+}
+
+static void on_message(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+{
+    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, receiver, receiver);
+    (void)messages; /* there are two that they can be */
+    if (take_message(&worker->stop_message))
+        worker->stop_is_requested = true;
+    /* Last: from its end on the server's thread may send again. */
+    if (take_message(&worker->change_message))
+        change_setup(worker);
+}
+
+static void open_loop(worker_t *worker)
+{
+    h2o_context_init(&worker->h2o, h2o_evloop_create(), &worker->config);
+    h2o_multithread_register_receiver(worker->h2o.queue, &worker->receiver, on_message);
+    follow_limits(worker);
+    open_listeners(worker);
 }
 
 static void close_loop(worker_t *worker)
 {
     /* A turn lets the library free the sockets that were closed. */
     h2o_evloop_run(worker->h2o.loop, 0);
-    h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->stop_receiver);
+    h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->receiver);
     /* With a connection left the library would touch freed memory; the process ends soon. */
     if (worker->connections.count > 0)
         return;
@@ -123,27 +194,30 @@ static void close_loop(worker_t *worker)
     h2o_evloop_destroy(worker->h2o.loop);
 }
 
-worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const listener_t *listeners,
-                     size_t listener_count, introspect_worker_t *take_introspect)
+static void configure(worker_t *worker, worker_register_cb *register_handlers, void *data)
 {
-    worker_t *worker = calloc(1, sizeof(*worker) + listener_count * sizeof(worker->listeners[0]));
+    h2o_config_init(&worker->config);
+    worker->config.server_name = h2o_iovec_init(NULL, 0);
+    worker->config.http1.upgrade_to_http2 = 0; /* see connection.c */
+    worker->hosts[0] =
+        h2o_config_register_host(&worker->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(worker->hosts[0], "/", 0);
+    library_errors_register(worker->hosts[0], path);
+    register_handlers(path, data);
+}
+
+worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
+{
+    worker_t *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
-        introspect_worker_free(take_introspect);
+        worker_setup_free(take_setup);
         return NULL;
     }
-    worker->introspect = take_introspect;
-    worker->config = config;
-    worker->hosts[0] = host;
-    connection_set_init(&worker->connections);
+    worker->setup = take_setup;
+    configure(worker, register_handlers, data);
+    connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
-    sem_init(&worker->is_open, 0, 0);
-
-    for (size_t i = 0; i < listener_count; i++) {
-        if (!add_listener(worker, &listeners[i])) {
-            worker_free(worker);
-            return NULL;
-        }
-    }
+    sem_init(&worker->is_set_up, 0, 0);
     return worker;
 }
 
@@ -151,23 +225,15 @@ void worker_free(worker_t *worker)
 {
     if (worker == NULL)
         return;
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        if (worker->listeners[i].fd != -1)
-            close(worker->listeners[i].fd);
-    }
-    sem_destroy(&worker->is_open);
-    introspect_worker_free(worker->introspect);
+    worker_setup_free(worker->setup);
+    sem_destroy(&worker->is_set_up);
+    h2o_config_dispose(&worker->config);
     free(worker);
 }
 
 static void start_draining(worker_t *worker)
 {
     worker->drain_started_ms = clock_monotonic_ms();
-    /* Whoever is in the backlog was told that the connection stands. */
-    for (size_t i = 0; i < worker->listener_count; i++) {
-        for (int taken = 0; taken < SOMAXCONN && accept_one(&worker->listeners[i]); taken++)
-            ;
-    }
     close_listeners(worker);
     h2o_context_request_shutdown(&worker->h2o);
     /*
@@ -189,11 +255,11 @@ static void drain(worker_t *worker)
     start_draining(worker);
     int64_t drained_ms = 0;
     while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms) {
-        connection_set_close_idle(&worker->connections, &worker->h2o, drained_ms);
+        connection_set_close_idle(&worker->connections, drained_ms);
         turn(worker, DRAIN_TURN_MS);
         drained_ms = clock_monotonic_ms() - worker->drain_started_ms;
     }
-    worker->cut_off_count = connection_set_cut_off(&worker->connections, &worker->h2o);
+    worker->cut_off_count = connection_set_cut_off(&worker->connections);
     int64_t deadline_ms = clock_monotonic_ms() + TEAR_DOWN_MS;
     while (worker->connections.count > 0 && clock_monotonic_ms() < deadline_ms)
         turn(worker, DRAIN_TURN_MS);
@@ -204,7 +270,7 @@ static void *run(void *data)
     worker_t *worker = data;
     /* In this thread: the library keeps lists of free buffers for the thread that opens a loop. */
     open_loop(worker);
-    sem_post(&worker->is_open);
+    sem_post(&worker->is_set_up);
     while (!worker->stop_is_requested) {
         resume_accepting(worker);
         turn(worker, worker->accept_again_ms == 0 ? IDLE_TURN_MS : ACCEPT_PAUSE_MS);
@@ -214,14 +280,26 @@ static void *run(void *data)
     return NULL;
 }
 
+static void wait_until_set_up(worker_t *worker)
+{
+    while (sem_wait(&worker->is_set_up) != 0)
+        ;
+}
+
 bool worker_start(worker_t *worker)
 {
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return false;
     worker->thread_is_started = true;
-    while (sem_wait(&worker->is_open) != 0)
-        ;
+    wait_until_set_up(worker);
     return true;
+}
+
+void worker_change(worker_t *worker, worker_setup_t *take_setup)
+{
+    worker->next_setup = take_setup;
+    h2o_multithread_send_message(&worker->receiver, &worker->change_message);
+    wait_until_set_up(worker);
 }
 
 void worker_request_stop(worker_t *worker, int64_t timeout_ms)
@@ -230,7 +308,7 @@ void worker_request_stop(worker_t *worker, int64_t timeout_ms)
         return;
     worker->drain_timeout_ms = timeout_ms;
     /* The last that is done to the worker from here: its thread may take its loop down right after. */
-    h2o_multithread_send_message(&worker->stop_receiver, &worker->stop_message);
+    h2o_multithread_send_message(&worker->receiver, &worker->stop_message);
 }
 
 size_t worker_join(worker_t *worker)

@@ -1,17 +1,16 @@
 /*
- * worker: one thread with one event loop: accepts, serves, drains.
+ * worker: one thread with one event loop: accepts, serves, changes its setup, drains.
  *
- * Everything in it belongs to its thread once that runs; others only call worker_request_stop. Created,
- * joined and freed by the server's starting and stopping thread.
+ * Everything in it belongs to its thread once that runs, the library's config included; others only call
+ * worker_change and worker_request_stop. Created, joined and freed by the server's starting and stopping
+ * thread.
  */
 #ifndef INTROSPECTD_HTTP_WORKER_H
 #define INTROSPECTD_HTTP_WORKER_H
 
 #include "connection.h"
-#include "listener.h"
 #include "miss_queue.h"
-
-#include "introspectd/introspect.h"
+#include "worker_setup.h"
 
 #include <h2o.h>
 #include <pthread.h>
@@ -19,49 +18,50 @@
 
 typedef struct worker worker_t;
 
-/* What a worker serves on one listening socket. */
-typedef struct worker_listener {
-    h2o_accept_ctx_t accept;
-    int fd;               /* until the thread runs; then -1 */
-    h2o_socket_t *socket; /* while the thread accepts */
-} worker_listener_t;
-
 struct worker {
     h2o_context_t h2o; /* first: a request's context is its worker */
-    h2o_globalconf_t *config;
+    h2o_globalconf_t config;
     h2o_hostconf_t *hosts[2];
+    worker_setup_t *setup;
     int64_t accept_again_ms; /* 0 while accepting; else when to try again, after the process ran out of
                                 descriptors */
     connection_set_t connections;
     miss_queue_t misses;
-    introspect_worker_t *introspect; /* NULL for the operations thread */
-    h2o_multithread_receiver_t stop_receiver;
+    h2o_multithread_receiver_t receiver;
+    h2o_multithread_message_t change_message;
+    worker_setup_t *next_setup; /* with change_message */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
     int64_t drain_started_ms;
     int64_t drain_timeout_ms;
     size_t cut_off_count; /* requests in flight when the drain ran out of time */
-    sem_t is_open;        /* posted when the thread has its loop */
+    sem_t is_set_up;      /* posted when the thread serves by a new setup */
     pthread_t thread;
     bool thread_is_started;
-    size_t listener_count;
-    worker_listener_t listeners[];
 };
 
+/* Registers what is served at "/" of the worker's host. */
+typedef void worker_register_cb(h2o_pathconf_t *path, void *data);
+
 /*
- * A worker that serves host on duplicates of the given listeners' sockets. introspect is taken; NULL is
- * legal. NULL when memory or descriptors cannot be had; introspect is then freed.
+ * A worker that serves what register_handlers registers, by setup, which is taken. NULL when memory cannot be
+ * had; setup is then freed.
  */
-worker_t *worker_new(h2o_globalconf_t *config, h2o_hostconf_t *host, const listener_t *listeners,
-                     size_t listener_count, introspect_worker_t *take_introspect)
+worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
     __attribute__((warn_unused_result));
 
 /* Starts the thread, which accepts from then on; false when there is none to be had. */
 bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
 
 /*
+ * Puts setup, which is taken, in the place of the present one. On return the thread serves by it: connections
+ * live on, and what waited was decided by the old one. Only while the thread runs.
+ */
+void worker_change(worker_t *worker, worker_setup_t *take_setup);
+
+/*
  * Asks the thread to stop accepting and to end when its connections have, or timeout_ms from now. Without
- * effect on a thread that was not started. Any thread; call once.
+ * effect on a thread that was not started. Any thread; call once, and no worker_change after.
  */
 void worker_request_stop(worker_t *worker, int64_t timeout_ms);
 

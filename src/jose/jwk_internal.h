@@ -46,6 +46,9 @@ const char *jwk_load(const json_t *json, jwk_purpose_t purpose, jwk_t *out, unsi
     __attribute__((warn_unused_result));
 void jwk_deinit(jwk_t *jwk);
 
+/* Whether both are the same key: kid, material and what it may verify. */
+bool jwk_equal(const jwk_t *a, const jwk_t *b);
+
 /* Overwrites the private members of a parsed JWK before its memory goes back to the heap. */
 void jwk_cleanse_json(json_t *json);
 

@@ -185,3 +185,23 @@ const jwk_t *keyset_find(const keyset_t *keyset, slice_t kid, algorithm_t algori
     }
     return NULL;
 }
+
+bool keyset_is_usable(const keyset_t *keyset, algorithm_set_t allowed)
+{
+    for (size_t i = 0; i < keyset->size; i++) {
+        if ((keyset->keys[i].fits & allowed) != 0)
+            return true;
+    }
+    return false;
+}
+
+bool keyset_equal(const keyset_t *a, const keyset_t *b)
+{
+    if (a->size != b->size)
+        return false;
+    for (size_t i = 0; i < a->size; i++) {
+        if (!jwk_equal(&a->keys[i], &b->keys[i]))
+            return false;
+    }
+    return true;
+}

@@ -168,10 +168,10 @@ reason_t verify_signature(verifier_t *verifier, const jwk_t *jwk, algorithm_t al
     return reason;
 }
 
-reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t allowed,
+reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, const verify_rules_t *rules,
                         const compact_t *compact, const compact_header_t *header, const jwk_t **used)
 {
-    if (!header->has_algorithm || !algorithm_set_has(allowed, header->algorithm))
+    if (!header->has_algorithm || !algorithm_set_has(rules->allowed, header->algorithm))
         return REASON_ALGORITHM_NOT_ALLOWED;
     const jwk_t *jwk = keyset_find(keyset, header->kid, header->algorithm, NULL);
     if (jwk == NULL)
@@ -186,7 +186,7 @@ reason_t verify_compact(verifier_t *verifier, const keyset_t *keyset, algorithm_
     const slice_t signature = {(const char *)bytes, len};
 
     reason_t reason = REASON_BAD_SIGNATURE;
-    for (unsigned tried = 0; jwk != NULL && tried < VERIFY_MAX_KEYS_TRIED; tried++) {
+    for (unsigned tried = 0; jwk != NULL && tried < rules->max_keys_tried; tried++) {
         reason_t result =
             verify_signature(verifier, jwk, header->algorithm, compact->signing_input, signature);
         if (result == REASON_NONE) {

@@ -14,13 +14,14 @@ enum { MAX_CONFIG_BYTES = 1 << 20, MAX_THREADS = 1024, MAX_STRIPES = 4096 };
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
 
-enum { LISTEN, PATH, ADMIN, THREADS, SHUTDOWN_TIMEOUT, CACHE, LIMITS, ISSUERS, CLIENTS, KEY_COUNT };
+enum { LISTEN, PATH, ADMIN, THREADS, SHUTDOWN_TIMEOUT, READY, CACHE, LIMITS, ISSUERS, CLIENTS, KEY_COUNT };
 
 static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [PATH] = {"path", false},
                                              [ADMIN] = {"admin", false},
                                              [THREADS] = {"threads", false},
                                              [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
+                                             [READY] = {"ready", false},
                                              [CACHE] = {"cache", false},
                                              [LIMITS] = {"limits", false},
                                              [ISSUERS] = {"issuers", true},
@@ -49,6 +50,19 @@ static bool read_threads(config_loader_t *loader, const config_node_t *node)
     if (config_is_word(loader, node, "auto"))
         return true;
     return config_integer(loader, node, 1, MAX_THREADS, "auto", &loader->config->threads);
+}
+
+static bool read_ready(config_loader_t *loader, const config_node_t *node)
+{
+    slice_t word;
+    if (!config_text(loader, node, &word))
+        return false;
+    loader->config->is_ready_with_any = slice_equal(word, slice_of("any"));
+    if (!loader->config->is_ready_with_any && !slice_equal(word, slice_of("all"))) {
+        char quoted[CONFIG_QUOTE_SIZE];
+        return config_fail(loader, node, "must be all or any, not %s", config_quote(word, quoted));
+    }
+    return true;
 }
 
 static bool read_cache(config_loader_t *loader, const config_node_t *node)
@@ -103,6 +117,7 @@ static bool read_config(config_loader_t *loader)
            (values[SHUTDOWN_TIMEOUT].id == 0 ||
             config_duration(loader, &values[SHUTDOWN_TIMEOUT], SHUTDOWN_RANGE,
                             &loader->config->shutdown_timeout_s)) &&
+           (values[READY].id == 0 || read_ready(loader, &values[READY])) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
            (values[LIMITS].id == 0 || read_limits(loader, &values[LIMITS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
@@ -125,6 +140,18 @@ static bool find_directory(config_loader_t *loader)
         loader->directory = NULL;
     free(working);
     return loader->directory != NULL || config_fail_memory(loader);
+}
+
+static bool tell_own_file(config_loader_t *loader)
+{
+    const char *slash = strrchr(loader->file, '/');
+    slice_t name = slice_of(slash == NULL || loader->file[0] == '/' ? loader->file : slash + 1);
+    char *path = config_resolve(loader, name);
+    if (path == NULL)
+        return config_fail_memory(loader);
+    config_tell_file(loader, path);
+    free(path);
+    return true;
 }
 
 static bool read_tree(config_loader_t *loader)
@@ -159,15 +186,15 @@ static bool set_up(config_loader_t *loader)
     return find_directory(loader);
 }
 
-config_t *config_load(const char *path, config_error_t *error)
+config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_data, config_error_t *error)
 {
-    config_loader_t loader = {.file = path, .error = error};
+    config_loader_t loader = {.file = path, .on_file = on_file, .on_file_data = on_file_data, .error = error};
     loader.config = calloc(1, sizeof(*loader.config));
     if (loader.config == NULL) {
         config_set_file_error(&loader, 0, "out of memory");
         return NULL;
     }
-    bool is_loaded = set_up(&loader) && read_tree(&loader) && read_config(&loader);
+    bool is_loaded = set_up(&loader) && tell_own_file(&loader) && read_tree(&loader) && read_config(&loader);
     yaml_tree_free(loader.tree);
     digester_free(loader.digester);
     free(loader.directory);
@@ -190,7 +217,9 @@ void config_free(config_t *config)
     for (size_t i = 0; i < config->issuer_count; i++) {
         claims_rules_deinit(&config->issuers[i].rules);
         free(config->issuers[i].jwks_file);
-        keyset_release(config->issuers[i].keys);
+        free(config->issuers[i].fetch.jwks_url);
+        free(config->issuers[i].fetch.ca_file);
+        keyset_slot_release(config->issuers[i].keys);
     }
     for (size_t i = 0; i < config->note_count; i++)
         free(config->notes[i]);
@@ -211,4 +240,12 @@ const config_issuer_t *config_find_issuer(const config_t *config, slice_t issuer
             return &config->issuers[i];
     }
     return NULL;
+}
+
+bool config_issuer_has_keys(const config_issuer_t *issuer)
+{
+    keyset_t *keys = keyset_slot_acquire_keys(issuer->keys);
+    bool is_usable = keys != NULL && keyset_is_usable(keys, issuer->algorithms);
+    keyset_release(keys);
+    return is_usable;
 }

@@ -22,6 +22,12 @@ char *config_resolve(const config_loader_t *loader, slice_t text)
     return path;
 }
 
+void config_tell_file(const config_loader_t *loader, const char *path)
+{
+    if (loader->on_file != NULL)
+        loader->on_file(loader->on_file_data, path);
+}
+
 bool config_path(config_loader_t *loader, const config_node_t *node, char **out)
 {
     slice_t text;
@@ -54,6 +60,7 @@ bool config_readable_file(config_loader_t *loader, const config_node_t *node, ch
     char *path;
     if (!config_path(loader, node, &path))
         return false;
+    config_tell_file(loader, path);
     int error = try_open(path);
     if (error != 0) {
         char quoted[CONFIG_QUOTE_SIZE];

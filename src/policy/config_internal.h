@@ -13,8 +13,10 @@
 #include "yaml_tree.h"
 
 typedef struct config_loader {
-    const char *file; /* as given */
-    char *directory;  /* absolute: where relative paths start */
+    const char *file;        /* as given */
+    config_file_cb *on_file; /* may be NULL */
+    void *on_file_data;
+    char *directory; /* absolute: where relative paths start */
     yaml_tree_t *tree;
     digester_t *digester;
     config_t *config;
@@ -66,7 +68,7 @@ typedef struct config_key {
     bool is_required;
 } config_key_t;
 
-enum { CONFIG_MAX_KEYS = 16 };
+enum { CONFIG_MAX_KEYS = 32 };
 
 /*
  * Finds the values of a mapping whose keys are all known: values[i] is that of keys[i], with the id 0 when it
@@ -113,6 +115,10 @@ bool config_strings(config_loader_t *loader, const config_node_t *node, size_t m
 bool config_integer(config_loader_t *loader, const config_node_t *node, unsigned min, unsigned max,
                     const char *or_else, unsigned *out) __attribute__((warn_unused_result));
 
+/* `true` or `false`, written plainly. */
+bool config_bool(config_loader_t *loader, const config_node_t *node, bool *out)
+    __attribute__((warn_unused_result));
+
 typedef struct config_range {
     uint64_t min;
     uint64_t max;
@@ -128,14 +134,25 @@ bool config_duration(config_loader_t *loader, const config_node_t *node, config_
 
 /* config_file.c: files that the config names */
 
+/* Tells whoever loads the config that the file at path, which is absolute, is going to be read. */
+void config_tell_file(const config_loader_t *loader, const char *path);
+
 /* A path, made absolute. */
 bool config_path(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));
 /* Makes text absolute. NULL out of memory. */
 char *config_resolve(const config_loader_t *loader, slice_t text) __attribute__((warn_unused_result));
-/* A path to a file that can be opened for reading. */
+/* A path to a file that can be opened for reading, told before it is tried. */
 bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));
+
+/* config_url.c */
+
+/*
+ * What is wrong with url, in words that do not show it, NULL when it is absolute, https (or http with
+ * allow_http) and has a host, no user name, no fragment and, unless may_have_query, no query.
+ */
+const char *config_url_fault(slice_t url, bool allow_http, bool may_have_query);
 
 /* The sections, one file each */
 
@@ -146,8 +163,37 @@ bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
 bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
 void config_address_deinit(config_address_t *address);
+/* The text of a port; false when it is none. */
+bool config_parse_port(slice_t text, uint16_t *out) __attribute__((warn_unused_result));
 
 bool config_read_issuers(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+
+/* The members of an issuer that say where its keys come from: their places in what config_read_key_source
+ * takes. */
+enum {
+    CONFIG_JWKS_FILE,
+    CONFIG_JWKS_URL,
+    CONFIG_DISCOVER,
+    CONFIG_FIRST_OF_FETCH, /* the others are about fetching */
+    CONFIG_ALLOW_HTTP = CONFIG_FIRST_OF_FETCH,
+    CONFIG_CA_FILE,
+    CONFIG_CONNECT_TIMEOUT,
+    CONFIG_FETCH_TIMEOUT,
+    CONFIG_FETCH_MAX_BYTES,
+    CONFIG_REFRESH_MIN,
+    CONFIG_REFRESH_MAX,
+    CONFIG_COOLDOWN,
+    CONFIG_STALE_MAX,
+    CONFIG_SOURCE_KEY_COUNT
+};
+
+/* item is the issuer, identifier its `issuer`. The identifier and the algorithms must be in. */
+bool config_read_key_source(config_loader_t *loader, const config_node_t *item,
+                            const config_node_t *identifier, const config_node_t *values,
+                            config_issuer_t *issuer) __attribute__((warn_unused_result));
+/* Reads the file into a slot. The algorithms must be in. */
+bool config_read_jwks_file(config_loader_t *loader, const config_node_t *node, config_issuer_t *issuer)
     __attribute__((warn_unused_result));
 
 /* The issuers must be in. */

@@ -1,7 +1,6 @@
 #include "config_internal.h"
-#include "introspectd/file.h"
+#include "introspectd/verify.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -11,22 +10,47 @@ enum {
     MAX_AUDIENCES = 256,
     MAX_TOKEN_TYPES = 16,
     MAX_REQUIREMENTS = 32,
-    MAX_JWKS_BYTES = 4 << 20,
+    MAX_KEYS_TRIED_MAX = 64,
     DEFAULT_LEEWAY_S = 30
 };
 
 static const config_range_t LEEWAY_RANGE = {0, 600, false};
 
-enum { ISSUER, JWKS_FILE, ALGORITHMS, AUDIENCE, AUDIENCE_CLAIM, TOKEN_TYPES, REQUIRE, LEEWAY, KEY_COUNT };
+enum {
+    ISSUER,
+    ALGORITHMS,
+    AUDIENCE,
+    AUDIENCE_CLAIM,
+    TOKEN_TYPES,
+    REQUIRE,
+    LEEWAY,
+    MAX_KEYS_TRIED,
+    SOURCE, /* the first of CONFIG_SOURCE_KEY_COUNT */
+    KEY_COUNT = SOURCE + CONFIG_SOURCE_KEY_COUNT
+};
 
 static const config_key_t KEYS[KEY_COUNT] = {[ISSUER] = {"issuer", true},
-                                             [JWKS_FILE] = {"jwks_file", true},
                                              [ALGORITHMS] = {"algorithms", true},
                                              [AUDIENCE] = {"audience", true},
                                              [AUDIENCE_CLAIM] = {"audience_claim", false},
                                              [TOKEN_TYPES] = {"token_types", false},
                                              [REQUIRE] = {"require", false},
-                                             [LEEWAY] = {"leeway", false}};
+                                             [LEEWAY] = {"leeway", false},
+                                             [MAX_KEYS_TRIED] = {"max_keys_tried", false},
+                                             [SOURCE + CONFIG_JWKS_FILE] = {"jwks_file", false},
+                                             [SOURCE + CONFIG_JWKS_URL] = {"jwks_url", false},
+                                             [SOURCE + CONFIG_DISCOVER] = {"discover", false},
+                                             [SOURCE + CONFIG_ALLOW_HTTP] = {"allow_http", false},
+                                             [SOURCE + CONFIG_CA_FILE] = {"ca_file", false},
+                                             [SOURCE + CONFIG_CONNECT_TIMEOUT] = {"connect_timeout", false},
+                                             [SOURCE + CONFIG_FETCH_TIMEOUT] = {"fetch_timeout", false},
+                                             [SOURCE + CONFIG_FETCH_MAX_BYTES] = {"fetch_max_bytes", false},
+                                             [SOURCE + CONFIG_REFRESH_MIN] = {"refresh_min", false},
+                                             [SOURCE + CONFIG_REFRESH_MAX] = {"refresh_max", false},
+                                             [SOURCE + CONFIG_COOLDOWN] = {"cooldown", false},
+                                             [SOURCE + CONFIG_STALE_MAX] = {"stale_max", false}};
+
+_Static_assert((int)KEY_COUNT <= (int)CONFIG_MAX_KEYS, "config_keys takes no more");
 
 static bool read_identifier(config_loader_t *loader, const config_node_t *node, size_t index,
                             claims_rules_t *rules)
@@ -151,72 +175,12 @@ static bool read_require(config_loader_t *loader, const config_node_t *require, 
     return true;
 }
 
-typedef struct note_target {
-    config_loader_t *loader;
-    const config_node_t *node;
-    bool is_failed;
-} note_target_t;
-
-static void take_note(void *data, const keyset_note_t *note)
-{
-    note_target_t *target = data;
-    if (target->is_failed)
-        return;
-    const char *verb = note->is_skipped ? " skipped" : "";
-    const char *kind = note->is_skipped ? "" : "warning: ";
-    char quoted[CONFIG_QUOTE_SIZE];
-    bool is_added = note->kid.base == NULL
-                        ? config_note(target->loader, target->node, "key %zu%s: %s%s", note->index, verb,
-                                      kind, note->text)
-                        : config_note(target->loader, target->node, "key %zu (kid %s)%s: %s%s", note->index,
-                                      config_quote(note->kid, quoted), verb, kind, note->text);
-    target->is_failed = !is_added;
-}
-
-static bool some_key_fits(const config_issuer_t *issuer)
-{
-    for (unsigned a = 0; a < ALGORITHM_COUNT; a++) {
-        if (algorithm_set_has(issuer->algorithms, (algorithm_t)a) &&
-            keyset_find(issuer->keys, (slice_t){NULL, 0}, (algorithm_t)a, NULL) != NULL)
-            return true;
-    }
-    return false;
-}
-
-static bool read_keys(config_loader_t *loader, const config_node_t *node, config_issuer_t *issuer)
-{
-    if (!config_path(loader, node, &issuer->jwks_file))
-        return false;
-    char quoted[CONFIG_QUOTE_SIZE];
-    config_quote(slice_of(issuer->jwks_file), quoted);
-    char *text;
-    size_t len;
-    int error_number = file_read(issuer->jwks_file, MAX_JWKS_BYTES, &text, &len);
-    if (error_number != 0)
-        return config_fail(loader, node, "cannot read %s: %s", quoted,
-                           error_number == EFBIG ? "over 4 MiB" : strerror(error_number));
-    note_target_t target = {loader, node, false};
-    const char *error;
-    issuer->keys = keyset_parse((slice_t){text, len}, take_note, &target, &error);
-    /* A set may hold private or symmetric keys. */
-    file_free_secret(text, len);
-    if (target.is_failed)
-        return false;
-    if (issuer->keys == NULL)
-        return config_fail(loader, node, "%s: %s", quoted, error);
-    if (keyset_size(issuer->keys) == 0)
-        return config_note(loader, node, "warning: no usable key; no token of this issuer can be verified");
-    if (!some_key_fits(issuer))
-        return config_note(loader, node,
-                           "warning: no key fits the algorithms; no token of this issuer can be verified");
-    return true;
-}
-
 static bool read_issuer(config_loader_t *loader, const config_node_t *node, config_issuer_t *issuer)
 {
     claims_rules_t *rules = &issuer->rules;
     config_node_t values[KEY_COUNT];
     rules->leeway_s = DEFAULT_LEEWAY_S;
+    issuer->max_keys_tried = VERIFY_DEFAULT_KEYS_TRIED;
     /* The keys come last: what is said about them depends on the algorithms. */
     return config_keys(loader, node, KEYS, KEY_COUNT, values) &&
            read_identifier(loader, &values[ISSUER], node->index, rules) &&
@@ -227,7 +191,10 @@ static bool read_issuer(config_loader_t *loader, const config_node_t *node, conf
            (values[REQUIRE].id == 0 || read_require(loader, &values[REQUIRE], rules)) &&
            (values[LEEWAY].id == 0 ||
             config_duration(loader, &values[LEEWAY], LEEWAY_RANGE, &rules->leeway_s)) &&
-           read_keys(loader, &values[JWKS_FILE], issuer);
+           (values[MAX_KEYS_TRIED].id == 0 ||
+            config_integer(loader, &values[MAX_KEYS_TRIED], 1, MAX_KEYS_TRIED_MAX, NULL,
+                           &issuer->max_keys_tried)) &&
+           config_read_key_source(loader, node, &values[ISSUER], &values[SOURCE], issuer);
 }
 
 bool config_read_issuers(config_loader_t *loader, const config_node_t *list)

@@ -39,8 +39,7 @@ static bool read_unix(config_loader_t *loader, const config_node_t *node, slice_
     return true;
 }
 
-/* Takes the text of a port; false when it is none. */
-static bool parse_port(slice_t text, uint16_t *out)
+bool config_parse_port(slice_t text, uint16_t *out)
 {
     unsigned port = 0;
     if (text.len == 0 || text.len > 5)
@@ -84,7 +83,7 @@ static bool read_tcp(config_loader_t *loader, const config_node_t *node, slice_t
     slice_t host_text = {text.base, (size_t)(colon - text.base)};
     slice_t port_text = {colon + 1, text.len - host_text.len - 1};
     uint16_t port;
-    if (!parse_port(port_text, &port))
+    if (!config_parse_port(port_text, &port))
         return fail_address(loader, node, text);
     if (host_text.len == 0)
         return config_fail(loader, node, "must have a host: write 0.0.0.0:%u or \"[::]:%u\"", port, port);

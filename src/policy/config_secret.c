@@ -30,6 +30,7 @@ static bool read_secret(config_loader_t *loader, const config_node_t *item, secr
     char *path;
     if (!config_path(loader, item, &path))
         return false;
+    config_tell_file(loader, path);
     int error = file_read(path, MAX_FILE_BYTES, &file->text, &file->len);
     /* For the same reason. */
     file_free_secret(path, strlen(path));

@@ -107,6 +107,21 @@ bool config_integer(config_loader_t *loader, const config_node_t *node, unsigned
     return true;
 }
 
+bool config_bool(config_loader_t *loader, const config_node_t *node, bool *out)
+{
+    slice_t text;
+    if (!config_text(loader, node, &text))
+        return false;
+    bool is_true = config_is_word(loader, node, "true");
+    if (!is_true && !config_is_word(loader, node, "false")) {
+        char quoted[CONFIG_QUOTE_SIZE];
+        return config_fail(loader, node, "must be true or false, without quotes, not %s",
+                           config_quote(text, quoted));
+    }
+    *out = is_true;
+    return true;
+}
+
 enum { AMOUNT_SIZE = 32 };
 
 static const char *amount_text(uint64_t amount, const unit_t *units, char out[AMOUNT_SIZE])

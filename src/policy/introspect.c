@@ -8,12 +8,11 @@
 #include <stdlib.h>
 
 struct introspector {
-    const config_t *config;
-    keyset_slot_t **keys; /* by index of the issuer in the config */
-    digest_seed_t seed;   /* of the cache's keys */
+    atomic_size_t holders;
+    config_t *config;
+    digest_seed_t seed; /* of the cache's keys */
     cache_t *active;
     cache_t *inactive;
-    _Atomic uint64_t generation; /* of the keys: a verdict decided under another one is not served */
 };
 
 struct introspect_worker {
@@ -60,45 +59,37 @@ static bool init_caches(introspector_t *introspector)
     return introspector->active != NULL && introspector->inactive != NULL;
 }
 
-static bool init_keys(introspector_t *introspector)
-{
-    const config_t *config = introspector->config;
-    introspector->keys = calloc(config->issuer_count, sizeof(*introspector->keys));
-    if (introspector->keys == NULL)
-        return false;
-    for (size_t i = 0; i < config->issuer_count; i++) {
-        keyset_t *keys = config->issuers[i].keys;
-        introspector->keys[i] = keyset_slot_new(keys == NULL ? NULL : keyset_acquire(keys));
-        if (introspector->keys[i] == NULL) {
-            keyset_release(keys);
-            return false;
-        }
-    }
-    return true;
-}
-
-introspector_t *introspector_new(const config_t *config)
+introspector_t *introspector_new(config_t *take_config)
 {
     introspector_t *introspector = calloc(1, sizeof(*introspector));
-    if (introspector == NULL)
+    if (introspector == NULL) {
+        config_free(take_config);
         return NULL;
-    introspector->config = config;
-    if (!digest_seed_random(&introspector->seed) || !init_caches(introspector) || !init_keys(introspector)) {
-        introspector_free(introspector);
+    }
+    atomic_init(&introspector->holders, 1);
+    introspector->config = take_config;
+    if (!digest_seed_random(&introspector->seed) || !init_caches(introspector)) {
+        introspector_release(introspector);
         return NULL;
     }
     return introspector;
 }
 
-void introspector_free(introspector_t *introspector)
+introspector_t *introspector_acquire(introspector_t *introspector)
 {
-    if (introspector == NULL)
+    atomic_fetch_add_explicit(&introspector->holders, 1, memory_order_relaxed);
+    return introspector;
+}
+
+void introspector_release(introspector_t *introspector)
+{
+    /* Every holder's use comes before the free. */
+    if (introspector == NULL ||
+        atomic_fetch_sub_explicit(&introspector->holders, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; introspector->keys != NULL && i < introspector->config->issuer_count; i++)
-        keyset_slot_free(introspector->keys[i]);
-    free(introspector->keys);
     cache_free(introspector->active);
     cache_free(introspector->inactive);
+    config_free(introspector->config);
     free(introspector);
 }
 
@@ -107,27 +98,12 @@ const config_t *introspector_config(const introspector_t *introspector)
     return introspector->config;
 }
 
-void introspector_set_keys(introspector_t *introspector, size_t issuer_index, keyset_t *take_keys)
-{
-    /* In this order a verdict under the new generation can only come from the new keys. */
-    keyset_slot_swap(introspector->keys[issuer_index], take_keys);
-    atomic_fetch_add(&introspector->generation, 1);
-}
-
-bool introspector_has_keys(introspector_t *introspector, size_t issuer_index)
-{
-    keyset_t *keys = keyset_slot_acquire(introspector->keys[issuer_index]);
-    bool has_keys = keys != NULL && keyset_size(keys) > 0;
-    keyset_release(keys);
-    return has_keys;
-}
-
 introspect_worker_t *introspect_worker_new(introspector_t *introspector)
 {
     introspect_worker_t *worker = calloc(1, sizeof(*worker));
     if (worker == NULL)
         return NULL;
-    worker->introspector = introspector;
+    worker->introspector = introspector_acquire(introspector);
     worker->digester = digester_new();
     worker->verifier = verifier_new();
     worker->answer_size = INTROSPECT_MAX_ANSWER;
@@ -146,7 +122,13 @@ void introspect_worker_free(introspect_worker_t *worker)
     digester_free(worker->digester);
     verifier_free(worker->verifier);
     free(worker->answer);
+    introspector_release(worker->introspector);
     free(worker);
+}
+
+const config_t *introspect_worker_config(const introspect_worker_t *worker)
+{
+    return worker->introspector->config;
 }
 
 const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
@@ -193,6 +175,20 @@ static void copy_kid(slice_t kid, char out[INTROSPECT_KID_SIZE])
     out[len] = '\0';
 }
 
+/* The generation of the keys that a verdict about the issuer's tokens depends on. */
+static uint64_t generation_of(const config_issuer_t *issuer)
+{
+    return issuer == NULL ? 0 : keyset_slot_generation(issuer->keys);
+}
+
+/* A cached value that was decided with the current keys. */
+static bool get_cached(introspect_worker_t *worker, cache_t *cache, const digest_t *key, int64_t now_s,
+                       cache_hit_t *hit)
+{
+    return cache_get(cache, key, now_s, worker->answer, worker->answer_size, hit) &&
+           hit->generation == generation_of(tag_issuer(worker->introspector->config, hit->tag));
+}
+
 bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        digest_t *key, introspect_verdict_t *verdict)
 {
@@ -207,16 +203,14 @@ bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slic
         return true;
     }
 
-    uint64_t generation = atomic_load(&introspector->generation);
     cache_hit_t hit;
-    if (cache_get(introspector->active, key, now_s, generation, worker->answer, worker->answer_size, &hit)) {
+    if (get_cached(worker, introspector->active, key, now_s, &hit)) {
         set_verdict(verdict, REASON_NONE, tag_issuer(config, hit.tag));
         verdict->answer = (slice_t){worker->answer, hit.len};
         verdict->is_from_cache = true;
         return true;
     }
-    if (cache_get(introspector->inactive, key, now_s, generation, worker->answer, worker->answer_size,
-                  &hit)) {
+    if (get_cached(worker, introspector->inactive, key, now_s, &hit)) {
         set_verdict(verdict, tag_reason(hit.tag), tag_issuer(config, hit.tag));
         copy_kid((slice_t){worker->answer, hit.len}, verdict->kid);
         verdict->is_from_cache = true;
@@ -236,24 +230,46 @@ static reason_t find_issuer(const config_t *config, const client_t *client, cons
     return REASON_NONE;
 }
 
-static reason_t verify_token(introspect_worker_t *worker, const compact_t *compact,
-                             const compact_header_t *header, introspect_story_t *story)
+/*
+ * Whether newer keys could turn the verdict: the token names a key that is not there, or names none and no
+ * key that is there made it.
+ */
+static bool newer_keys_could_verify(const compact_header_t *header, reason_t reason)
 {
-    introspector_t *introspector = worker->introspector;
+    return reason == REASON_KEYS_UNAVAILABLE || reason == REASON_UNKNOWN_KEY ||
+           (reason == REASON_BAD_SIGNATURE && header->kid.base == NULL);
+}
+
+static reason_t try_keys(introspect_worker_t *worker, const compact_t *compact,
+                         const compact_header_t *header, introspect_story_t *story)
+{
     const config_issuer_t *issuer = story->issuer;
-    if (!header->has_algorithm || !algorithm_set_has(issuer->algorithms, header->algorithm))
-        return REASON_ALGORITHM_NOT_ALLOWED;
-    story->keys = keyset_slot_acquire(introspector->keys[issuer - introspector->config->issuers]);
+    story->keys = keyset_slot_acquire_keys(issuer->keys);
     if (story->keys == NULL || keyset_size(story->keys) == 0)
         return REASON_KEYS_UNAVAILABLE;
+    const verify_rules_t rules = {.allowed = issuer->algorithms, .max_keys_tried = issuer->max_keys_tried};
     const jwk_t *used = NULL;
-    reason_t reason =
-        verify_compact(worker->verifier, story->keys, issuer->algorithms, compact, header, &used);
+    reason_t reason = verify_compact(worker->verifier, story->keys, &rules, compact, header, &used);
     if (reason != REASON_NONE)
         return reason;
     story->signature_is_good = true;
     story->key = jwk_describe(used);
     return REASON_NONE;
+}
+
+static reason_t verify_token(introspect_worker_t *worker, const compact_t *compact,
+                             const compact_header_t *header, introspect_story_t *story)
+{
+    if (!header->has_algorithm || !algorithm_set_has(story->issuer->algorithms, header->algorithm))
+        return REASON_ALGORITHM_NOT_ALLOWED;
+    /* Read before the keys are: a verdict must not carry a newer generation than the keys that made it. */
+    story->generation = generation_of(story->issuer);
+    reason_t reason = try_keys(worker, compact, header, story);
+    if (newer_keys_could_verify(header, reason) && keyset_slot_is_fetched(story->issuer->keys)) {
+        keyset_slot_want(story->issuer->keys);
+        story->may_change = true;
+    }
+    return reason;
 }
 
 static reason_t build_answer(const client_t *client, const json_t *payload, introspect_story_t *story)
@@ -336,28 +352,28 @@ static int64_t min_s(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void remember(introspect_worker_t *worker, const digest_t *key, int64_t now_s, uint64_t generation,
+static void remember(introspect_worker_t *worker, const digest_t *key, int64_t now_s,
                      const introspect_story_t *story, const introspect_verdict_t *verdict)
 {
+    if (story->may_change)
+        return;
     introspector_t *introspector = worker->introspector;
     const config_t *config = introspector->config;
     uint32_t tag = tag_of(config, story->issuer, story->reason);
     int64_t not_after_s = now_s + config->cache.max_ttl_s;
     if (verdict->outcome == INTROSPECT_ACTIVE) {
-        cache_put(introspector->active, key, min_s(not_after_s, story->times.exp_s), generation, tag,
+        cache_put(introspector->active, key, min_s(not_after_s, story->times.exp_s), story->generation, tag,
                   verdict->answer);
     } else if (verdict->outcome == INTROSPECT_INACTIVE) {
         if (story->reason == REASON_NOT_YET_VALID)
             not_after_s = min_s(not_after_s, story->times.nbf_s - story->issuer->rules.leeway_s);
-        cache_put(introspector->inactive, key, not_after_s, generation, tag, slice_of(verdict->kid));
+        cache_put(introspector->inactive, key, not_after_s, story->generation, tag, slice_of(verdict->kid));
     }
 }
 
 void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        const digest_t *key, introspect_verdict_t *verdict)
 {
-    /* Read before the keys are: a verdict must not carry a newer generation than the keys that made it. */
-    uint64_t generation = atomic_load(&worker->introspector->generation);
     introspect_story_t story;
     introspect_tell(worker, client, token, now_s, &story);
     slice_t answer = {NULL, 0};
@@ -369,6 +385,6 @@ void introspect_decide(introspect_worker_t *worker, const client_t *client, slic
     if (verdict->outcome == INTROSPECT_ACTIVE)
         verdict->answer = answer;
     copy_kid(story.kid, verdict->kid);
-    remember(worker, key, now_s, generation, &story, verdict);
+    remember(worker, key, now_s, &story, verdict);
     introspect_story_deinit(&story);
 }

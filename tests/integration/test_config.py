@@ -43,6 +43,12 @@ BROKEN = {
         "issuers:\n", f"issuers:\n  - {{issuer: '{MAIN}', jwks_file: main.json, algorithms: [ES256], audience: any}}\n",
         5, "issuers[1]", "",
     ),
+    "no-source-of-keys": ("    jwks_file: main.json\n", "", 4, "issuers[0]", "jwks_url"),
+    "two-sources-of-keys": ("main.json\n", "main.json\n    jwks_url: https://idp.example/keys\n", 6, "issuers[0].jwks_url", "jwks_file"),
+    "http-url": ("jwks_file: main.json", "jwks_url: http://idp.example/keys", 5, "issuers[0].jwks_url", "allow_http"),
+    "fetching-a-file": ("main.json\n", "main.json\n    cooldown: 1s\n", 6, "issuers[0].cooldown", "jwks_url"),
+    "bounds-crossed": ("jwks_file: main.json", "jwks_url: https://a\n    refresh_min: 1h\n    refresh_max: 1m", 7, "issuers[0].refresh_max", "1h"),
+    "neither-all-nor-any": ("issuers:", "ready: some\nissuers:", 3, "ready", "any"),
     "unreadable-keys": ("main.json", "absent.json", 5, "issuers[0].jwks_file", "absent.json"),
     "keys-that-are-no-json": ("main.json", "front.secret", 5, "issuers[0].jwks_file", ""),
     "unreadable-secret": ("front.secret", "absent.secret", 10, "clients[0].client_secret_files", "cannot read"),
@@ -97,6 +103,21 @@ def test_what_is_no_config_at_all(write, text):
         done = run(command, "--config", write(text))
         assert done.returncode == 78 and done.stdout == "" and done.stderr.count("\n") == 1, done
         assert "introspectd.yaml" in done.stderr
+
+
+def test_password_in_a_url_is_not_shown(write):
+    text = config_text(free_port()).replace("jwks_file: main.json", "jwks_url: https://joe:hunter2@idp.example/keys")
+    for command in ("check", "serve"):
+        done = run(command, "--config", write(text))
+        assert done.returncode == 78 and "issuers[0].jwks_url" in done.stderr, done
+        assert "hunter2" not in done.stderr and "joe" not in done.stderr, done
+
+
+def test_keys_that_are_fetched_are_not_fetched_by_a_check(write):
+    for source in ("discover: true\n    allow_http: true\n    refresh_max: 10s", "jwks_url: https://127.0.0.1:1/keys?a=b"):
+        text = config_text(free_port()).replace("jwks_file: main.json", source).replace(f"issuer: {MAIN}", "issuer: http://127.0.0.1:1")
+        done = run("check", "--config", write(text))
+        assert (done.returncode, done.stderr) == (0, ""), done
 
 
 def test_config_file_that_is_not_there(directory):

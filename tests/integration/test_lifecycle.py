@@ -1,6 +1,7 @@
 """Starting and stopping: what is in flight finishes, what idles does not hold things up, nothing is left behind."""
 
 import os
+import pty
 import signal
 import socket
 import time
@@ -10,7 +11,7 @@ import pytest
 from harness import expect
 from harness.endpoint import FORM, PROTOCOLS, Endpoint, basic, form_body
 from harness.http1 import ConnectionEnded, request_bytes
-from harness.server import Server, accepts, free_port, wait_until
+from harness.server import BINARY, Server, accepts, free_port, wait_until, write_config
 
 
 def introspection(world, token):
@@ -32,6 +33,21 @@ def test_stop_signal(world, start_server, number):
     events = [event["event"] for event in started.server.log()]
     assert "listening" in events and "started" in events
     assert events[-2:] == ["stopping", "stopped"], events
+
+
+def test_end_of_the_terminal_stops(world, directory):
+    """A SIGHUP that somebody sends is a reload; the one of a terminal that goes away is not."""
+    port = free_port()
+    config_file = write_config(directory, world.config(listen=[{"address": f"127.0.0.1:{port}"}]), world.files)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.dup2(os.open(directory / "stderr.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
+        os.execv(BINARY, [str(BINARY), "serve", "--config", str(config_file)])
+    log = directory / "stderr.log"
+    wait_until(lambda: log.exists() and "started" in log.read_text())
+    os.close(terminal)
+    assert os.waitpid(process, 0)[1] == 0, log.read_text()
+    assert '"signal":"HUP"' in log.read_text()
 
 
 def test_stop_before_any_request(start_server):

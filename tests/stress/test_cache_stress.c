@@ -124,9 +124,11 @@ static void get_one(worker_t *worker)
     cache_hit_t hit;
 
     atomic_fetch_add(&run->gets, 1);
-    if (!cache_get(run->cache, &digest, now_s, generation, worker->buffer, room, &hit))
+    if (!cache_get(run->cache, &digest, now_s, worker->buffer, room, &hit))
         return;
     atomic_fetch_add(&run->hits, 1);
+    if (hit.generation != generation)
+        return;
     if (hit.len > room || !is_right(worker, key, now_s, generation, &hit))
         atomic_fetch_add(&run->wrong, 1);
 }

@@ -125,6 +125,13 @@ char *fixture_with_signature(const char *token, const void *signature, size_t le
 reason_t fixture_verify(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t allowed,
                         const char *token, const jwk_t **used)
 {
+    const verify_rules_t rules = {allowed, VERIFY_DEFAULT_KEYS_TRIED};
+    return fixture_verify_by(verifier, keyset, &rules, token, used);
+}
+
+reason_t fixture_verify_by(verifier_t *verifier, const keyset_t *keyset, const verify_rules_t *rules,
+                           const char *token, const jwk_t **used)
+{
     compact_t compact;
     compact_header_t header;
     reason_t reason = compact_split(slice_of(token), &compact);
@@ -133,7 +140,7 @@ reason_t fixture_verify(verifier_t *verifier, const keyset_t *keyset, algorithm_
     reason = compact_parse_header(&compact, &header);
     if (reason != REASON_NONE)
         return reason;
-    reason = verify_compact(verifier, keyset, allowed, &compact, &header, used);
+    reason = verify_compact(verifier, keyset, rules, &compact, &header, used);
     compact_header_deinit(&header);
     return reason;
 }

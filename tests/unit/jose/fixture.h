@@ -51,5 +51,8 @@ char *fixture_with_signature(const char *token, const void *signature, size_t le
 /* compact_split, compact_parse_header and verify_compact in a row. */
 reason_t fixture_verify(verifier_t *verifier, const keyset_t *keyset, algorithm_set_t allowed,
                         const char *token, const jwk_t **used);
+/* The same with rules of the test's own. */
+reason_t fixture_verify_by(verifier_t *verifier, const keyset_t *keyset, const verify_rules_t *rules,
+                           const char *token, const jwk_t **used);
 
 #endif

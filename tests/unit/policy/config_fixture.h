@@ -74,7 +74,7 @@ static inline config_t *fixture_load(const fixture_t *fixture, const char *yaml)
 {
     fixture_write(fixture, "introspectd.yaml", yaml);
     config_error_t error = {""};
-    config_t *config = config_load(fixture->config_file, &error);
+    config_t *config = config_load(fixture->config_file, NULL, NULL, &error);
     if (config == NULL)
         fail_msg("%s", error.text);
     return config;

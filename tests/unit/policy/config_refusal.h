@@ -25,7 +25,7 @@ enum { REFUSAL_MAX_YAML = 1 << 14 };
 static inline void refusal_assert(const fixture_t *fixture, const char *expected)
 {
     config_error_t error = {""};
-    config_t *config = config_load(fixture->config_file, &error);
+    config_t *config = config_load(fixture->config_file, NULL, NULL, &error);
     if (config != NULL) {
         config_free(config);
         fail_msg("taken, but should be refused: %s", expected);

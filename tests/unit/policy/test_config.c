@@ -55,6 +55,7 @@ static void test_defaults(void **state)
     assert_false(config->has_admin);
     assert_int_equal(config->threads, 0);
     assert_int_equal(config->shutdown_timeout_s, 10);
+    assert_false(config->is_ready_with_any);
     assert_int_equal(config->cache.max_bytes, 64 << 20);
     assert_int_equal(config->cache.stripes, 64);
     assert_int_equal(config->cache.max_ttl_s, 300);
@@ -76,7 +77,11 @@ static void test_defaults(void **state)
     assert_int_equal(issuer->rules.token_type_count, 0);
     assert_int_equal(issuer->rules.requirement_count, 0);
     assert_int_equal(issuer->algorithms, 1u << ALGORITHM_RS256);
-    assert_int_equal(keyset_size(issuer->keys), 2);
+    assert_int_equal(issuer->max_keys_tried, 8);
+    assert_false(keyset_slot_is_fetched(issuer->keys));
+    keyset_t *keys = keyset_slot_acquire_keys(issuer->keys);
+    assert_int_equal(keyset_size(keys), 2);
+    keyset_release(keys);
 
     assert_int_equal(config->clients.count, 1);
     const client_t *client = &config->clients.clients[0];
@@ -100,6 +105,7 @@ static const char FULL[] =
     "admin: { address: 127.0.0.1:9090 }\n"
     "threads: 1024\n"
     "shutdown_timeout: 1h\n"
+    "ready: any\n"
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216 }\n"
     "issuers:\n"
@@ -172,6 +178,7 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->admin.port, 9090);
     assert_int_equal(config->threads, 1024);
     assert_int_equal(config->shutdown_timeout_s, 3600);
+    assert_true(config->is_ready_with_any);
     assert_int_equal(config->cache.max_bytes, 128 << 10);
     assert_int_equal(config->cache.stripes, 4096);
     assert_int_equal(config->cache.max_ttl_s, 86400);
@@ -272,6 +279,7 @@ static void test_words_for_the_defaults(void **state)
     const fixture_t *fixture = *state;
     config_t *config = fixture_load(
         fixture, "threads: auto\n"
+                 "ready: all\n"
                  "cache: {}\n"
                  "limits: {}\n"
                  "listen: [ address: 127.0.0.1:8080 ]\n"
@@ -284,6 +292,7 @@ static void test_words_for_the_defaults(void **state)
                  "    audience: any\n"
                  "    require: {}\n");
     assert_int_equal(config->threads, 0);
+    assert_false(config->is_ready_with_any);
     assert_int_equal(config->cache.stripes, 64);
     assert_int_equal(config->limits.max_token_bytes, 16 << 10);
     assert_int_equal(config->issuers[0].rules.requirement_count, 0);
@@ -355,7 +364,7 @@ static void test_json(void **state)
     const fixture_t *fixture = *state;
     config_t *config = fixture_load(
         fixture, "{\n\t\"listen\":[{\"address\":\"[::]:8443\"}],\n"
-                 "\t\"threads\":2,\"path\":\"\\/introspect\",\n"
+                 "\t\"threads\":2,\"path\":\"\\/introspect\",\"ready\":\"any\",\n"
                  "\t\"cache\":{\"max_bytes\":0,\"max_ttl\":\"1m\"},\n"
                  "\t\"limits\":{\"max_body\":1024},\n"
                  "\t\"issuers\":[{\"issuer\":\"https://idp.example.com/\",\"jwks_file\":\"jwks.json\",\n"
@@ -364,6 +373,7 @@ static void test_json(void **state)
                  "\t\t\"profile\":\"rfc7662\",\"inactive_status\":401,\"fields\":{\"n\":[\"name\"]}}]\n}\n");
     assert_string_equal(config->listeners[0].address.host, "::");
     assert_int_equal(config->threads, 2);
+    assert_true(config->is_ready_with_any);
     assert_string_equal(config->path, "/introspect");
     assert_int_equal(config->cache.max_bytes, 0);
     assert_int_equal(config->cache.max_ttl_s, 60);
@@ -390,12 +400,12 @@ static void test_relative_config_path(void **state)
 
     assert_int_equal(chdir(fixture->directory), 0);
     config_error_t error = {""};
-    config_t *plain = config_load("introspectd.yaml", &error);
-    config_t *dotted = config_load("./introspectd.yaml", &error);
+    config_t *plain = config_load("introspectd.yaml", NULL, NULL, &error);
+    config_t *dotted = config_load("./introspectd.yaml", NULL, NULL, &error);
     assert_int_equal(chdir(".."), 0);
     char relative[128];
     snprintf(relative, sizeof(relative), "%s/introspectd.yaml", name);
-    config_t *below = config_load(relative, &error);
+    config_t *below = config_load(relative, NULL, NULL, &error);
     assert_int_equal(chdir(working), 0);
     free(working);
 

@@ -25,7 +25,8 @@ static void test_structure(void **state)
          ":4: issuers[0].issuer: missing"},
         {"    algorithms: [RS256]\n", "", ":4: issuers[0].algorithms: missing"},
         {"    audience: [https://channels.example.com]\n", "", ":4: issuers[0].audience: missing"},
-        {"    jwks_file: jwks.json\n", "", ":4: issuers[0].jwks_file: missing"},
+        {"    jwks_file: jwks.json\n", "",
+         ":4: issuers[0]: must have one of jwks_file, jwks_url and discover: true"},
         {"    client_secret_files: [front.secret]\n", "", ":9: clients[0].client_secret_files: missing"},
     };
     REFUSAL_APPLY_ALL(CHANGES);
@@ -82,9 +83,9 @@ static void test_name_is_told_as_given(void **state)
 {
     (void)state;
     config_error_t error;
-    assert_null(config_load("./absent\n.yaml", &error));
+    assert_null(config_load("./absent\n.yaml", NULL, NULL, &error));
     assert_string_equal(error.text, "./absent?.yaml: cannot be read: No such file or directory");
-    assert_null(config_load("", &error));
+    assert_null(config_load("", NULL, NULL, &error));
     assert_string_equal(error.text, ": cannot be read: No such file or directory");
 }
 
@@ -98,7 +99,7 @@ static void test_long_name(void **state)
         for (size_t i = shift; i + 3 < sizeof(name); i += 3)
             memcpy(name + i, "\xE2\x82\xAC", 4);
         config_error_t error;
-        assert_null(config_load(name, &error));
+        assert_null(config_load(name, NULL, NULL, &error));
         size_t len = strlen(error.text);
         assert_true(len > CONFIG_ERROR_SIZE - 5);
         assert_int_equal((len - shift) % 3, 0);

@@ -63,6 +63,15 @@ static const char YAML[] = "listen:\n"
                            "    audience_claim: client_id\n"
                            "    token_types: [at+jwt]\n"
                            "    require: { token_use: access, /level: 3 }\n"
+                           "  - issuer: https://other.example.com\n"
+                           "    discover: true\n"
+                           "    ca_file: ca.pem\n"
+                           "    algorithms: [RS256]\n"
+                           "    audience: any\n"
+                           "  - issuer: third\n"
+                           "    jwks_url: https://third.example.com/keys\n"
+                           "    algorithms: [RS256]\n"
+                           "    audience: any\n"
                            "clients:\n"
                            "  - client_id: front\n"
                            "    client_secret_files: [front.secret, front.secret]\n"
@@ -78,6 +87,7 @@ static void test_each_allocation_may_fail(void **state)
 {
     const fixture_t *fixture = *state;
     fixture_write(fixture, "jwks.json", "{\"keys\":[" FIXTURE_RSA_KEY ",{\"kty\":\"PQC\",\"kid\":\"x\"}]}");
+    fixture_write(fixture, "ca.pem", "-----BEGIN CERTIFICATE-----\n");
     fixture_write(fixture, "introspectd.yaml", YAML);
     config_t *config = NULL;
     long count = 0;
@@ -85,7 +95,7 @@ static void test_each_allocation_may_fail(void **state)
         assert_true(count < 1000);
         config_error_t error = {""};
         allocations_left = count;
-        config = config_load(fixture->config_file, &error);
+        config = config_load(fixture->config_file, NULL, NULL, &error);
         allocations_left = -1;
         if (config == NULL && strstr(error.text, "out of memory") == NULL &&
             strstr(error.text, "Cannot allocate memory") == NULL && strstr(error.text, "OpenSSL") == NULL)

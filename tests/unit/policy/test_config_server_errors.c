@@ -52,6 +52,19 @@ static void test_listen(void **state)
     REFUSAL_APPLY_ALL(CHANGES);
 }
 
+static void test_ready(void **state)
+{
+    static const refusal_t CHANGES[] = {
+        {"", "ready: some\n", ":12: ready: must be all or any, not \"some\""},
+        {"", "ready: Any\n", ":12: ready: must be all or any, not \"Any\""},
+        {"", "ready: true\n", ":12: ready: must be all or any, not \"true\""},
+        {"", "ready: ''\n", ":12: ready: must not be empty"},
+        {"", "ready:\n", ":12: ready: must have a value"},
+        {"", "ready: [any]\n", ":12: ready: must be a single value, not a list or a mapping"},
+    };
+    REFUSAL_APPLY_ALL(CHANGES);
+}
+
 static void test_longest_socket_path(void **state)
 {
     fixture_t *fixture = *state;
@@ -64,7 +77,7 @@ static void test_longest_socket_path(void **state)
              strstr(REFUSAL_BASE, "issuers:"));
     fixture_write(fixture, "introspectd.yaml", yaml);
     config_error_t error;
-    config_t *config = config_load(fixture->config_file, &error);
+    config_t *config = config_load(fixture->config_file, NULL, NULL, &error);
     assert_non_null(config);
     assert_string_equal(config->listeners[0].address.unix_path, path);
     config_free(config);
@@ -178,7 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_listen),  FIXTURE_TEST(test_longest_socket_path),
         FIXTURE_TEST(test_tls),     FIXTURE_TEST(test_path),
-        FIXTURE_TEST(test_numbers),
+        FIXTURE_TEST(test_numbers), FIXTURE_TEST(test_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,199 +1,4 @@
-#include "introspectd/introspect.h"
-
-#include "introspectd/base64url.h"
-#include "introspectd/private_key.h"
-
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static const int64_t NOW_S = 1700000000;
-
-static const char CONFIG[] =
-    "listen: [{address: \"127.0.0.1:0\"}]\n"
-    "cache: {max_bytes: 1MiB, stripes: 4, max_ttl: 60s}\n"
-    "limits: {max_body: 128KiB, max_token: 64KiB}\n"
-    "issuers:\n"
-    "  - issuer: https://idp.example/\n"
-    "    jwks_file: jwks.json\n"
-    "    algorithms: [ES256]\n"
-    "    audience: [https://api.example]\n"
-    "    token_types: [at+jwt]\n"
-    "    require: {token_use: access}\n"
-    "    leeway: 10s\n"
-    "  - {issuer: https://other.example/, jwks_file: jwks.json, algorithms: [ES256], audience: any}\n"
-    "clients:\n"
-    "  - {client_id: front, client_secret_files: [secret], profile: front_private,\n"
-    "     issuers: [https://idp.example/]}\n"
-    "  - {client_id: rs, client_secret_files: [secret], profile: rfc7662}\n";
-
-typedef struct fixture {
-    char directory[64];
-    private_key_t *key;
-    private_key_t *other_key; /* in no key set at first; the same kid */
-    config_t *config;
-    introspector_t *introspector;
-    introspect_worker_t *worker;
-    const client_t *front;
-    const client_t *rs;
-} fixture_t;
-
-static void write_file(const fixture_t *fixture, const char *name, const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static char *jwks_of(const private_key_t *key)
-{
-    json_t *jwks = json_pack("{s:[o]}", "keys", private_key_to_jwk(key, false));
-    char *text = json_dumps(jwks, 0);
-    assert_non_null(text);
-    json_decref(jwks);
-    return text;
-}
-
-static keyset_t *keyset_of(const private_key_t *key)
-{
-    char *text = jwks_of(key);
-    const char *error;
-    keyset_t *keys = keyset_parse(slice_of(text), NULL, NULL, &error);
-    assert_non_null(keys);
-    free(text);
-    return keys;
-}
-
-static int setup(void **state)
-{
-    fixture_t *fixture = calloc(1, sizeof(*fixture));
-    assert_non_null(fixture);
-    strcpy(fixture->directory, "/tmp/introspect-test-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
-    fixture->key = private_key_generate(ALGORITHM_ES256, "k1");
-    fixture->other_key = private_key_generate(ALGORITHM_ES256, "k1");
-    assert_non_null(fixture->key);
-    assert_non_null(fixture->other_key);
-    char *jwks = jwks_of(fixture->key);
-    write_file(fixture, "jwks.json", jwks);
-    free(jwks);
-    write_file(fixture, "secret", "a secret of some length\n");
-    write_file(fixture, "config.yaml", CONFIG);
-
-    char path[128];
-    config_error_t error;
-    snprintf(path, sizeof(path), "%s/config.yaml", fixture->directory);
-    fixture->config = config_load(path, &error);
-    if (fixture->config == NULL)
-        fail_msg("%s", error.text);
-    fixture->introspector = introspector_new(fixture->config);
-    fixture->worker = introspect_worker_new(fixture->introspector);
-    fixture->front = client_set_find(&fixture->config->clients, slice_of("front"));
-    fixture->rs = client_set_find(&fixture->config->clients, slice_of("rs"));
-    assert_non_null(fixture->worker);
-    assert_non_null(fixture->front);
-    assert_non_null(fixture->rs);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    static const char *const FILES[] = {"jwks.json", "secret", "config.yaml"};
-    fixture_t *fixture = *state;
-    introspect_worker_free(fixture->worker);
-    introspector_free(fixture->introspector);
-    config_free(fixture->config);
-    private_key_free(fixture->key);
-    private_key_free(fixture->other_key);
-    for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++) {
-        char path[128];
-        snprintf(path, sizeof(path), "%s/%s", fixture->directory, FILES[i]);
-        unlink(path);
-    }
-    rmdir(fixture->directory);
-    free(fixture);
-    return 0;
-}
-
-static char *encode(const char *text)
-{
-    char *encoded = malloc(base64url_encoded_len(strlen(text)) + 1);
-    assert_non_null(encoded);
-    base64url_encode((const unsigned char *)text, strlen(text), encoded);
-    return encoded;
-}
-
-/* A token of that header and payload, signed with key. The caller frees it. */
-static char *sign(const private_key_t *key, const char *header, const char *payload)
-{
-    char *header_part = encode(header);
-    char *payload_part = encode(payload);
-    size_t input_size = strlen(header_part) + strlen(payload_part) + 2;
-    char *token = malloc(input_size + 200);
-    assert_non_null(token);
-    snprintf(token, input_size, "%s.%s", header_part, payload_part);
-    unsigned char *signature;
-    size_t signature_len;
-    assert_true(private_key_sign(key, ALGORITHM_ES256, slice_of(token), &signature, &signature_len));
-    strcat(token, ".");
-    base64url_encode(signature, signature_len, token + strlen(token));
-    free(signature);
-    free(header_part);
-    free(payload_part);
-    return token;
-}
-
-static const char HEADER[] = "{\"alg\":\"ES256\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}";
-
-/* A payload that is good until exp_s, with more members behind it. The caller frees it. */
-static char *payload_until(int64_t exp_s, const char *more)
-{
-    char *payload = malloc(strlen(more) + 512);
-    assert_non_null(payload);
-    sprintf(payload,
-            "{\"iss\":\"https://idp.example/\",\"aud\":\"https://"
-            "api.example\",\"token_use\":\"access\",\"exp\":%lld,"
-            "\"front_channel_name\":\"Name\",\"front_channel_address\":\"a1\"%s}",
-            (long long)exp_s, more);
-    return payload;
-}
-
-static char *good_token(const fixture_t *fixture, int64_t exp_s, const char *more)
-{
-    char *payload = payload_until(exp_s, more);
-    char *token = sign(fixture->key, HEADER, payload);
-    free(payload);
-    return token;
-}
-
-/* As the endpoint does it: the cache, then the decision. */
-static introspect_verdict_t introspect(introspect_worker_t *worker, const client_t *client, const char *token,
-                                       int64_t now_s)
-{
-    digest_t key;
-    introspect_verdict_t verdict;
-    if (!introspect_lookup(worker, client, slice_of(token), now_s, &key, &verdict))
-        introspect_decide(worker, client, slice_of(token), now_s, &key, &verdict);
-    return verdict;
-}
-
-static void assert_answer(introspect_verdict_t verdict, const char *expected)
-{
-    assert_int_equal(verdict.answer.len, strlen(expected));
-    assert_memory_equal(verdict.answer.base, expected, verdict.answer.len);
-}
+#include "introspect_fixture.h"
 
 static void answers_a_good_token_twice(void **state)
 {
@@ -298,28 +103,6 @@ static void forgets_not_yet_valid_in_time(void **state)
     assert_true(introspect(fixture->worker, fixture->front, token, NOW_S + 19).is_from_cache);
     assert_int_equal(introspect(fixture->worker, fixture->front, token, NOW_S + 20).outcome,
                      INTROSPECT_ACTIVE);
-    free(token);
-}
-
-static void ends_cached_verdicts_with_their_keys(void **state)
-{
-    fixture_t *fixture = *state;
-    char *token = good_token(fixture, NOW_S + 30, "");
-    assert_int_equal(introspect(fixture->worker, fixture->front, token, NOW_S).outcome, INTROSPECT_ACTIVE);
-    introspector_set_keys(fixture->introspector, 0, keyset_of(fixture->other_key));
-    assert_int_equal(introspect(fixture->worker, fixture->front, token, NOW_S).reason, REASON_BAD_SIGNATURE);
-    introspector_set_keys(fixture->introspector, 0, keyset_of(fixture->key));
-    assert_int_equal(introspect(fixture->worker, fixture->front, token, NOW_S).outcome, INTROSPECT_ACTIVE);
-    introspector_set_keys(fixture->introspector, 0, NULL);
-    assert_false(introspector_has_keys(fixture->introspector, 0));
-    assert_true(introspector_has_keys(fixture->introspector, 1));
-    for (int i = 0; i < 2; i++) {
-        introspect_verdict_t verdict = introspect(fixture->worker, fixture->front, token, NOW_S);
-        assert_int_equal(verdict.outcome, INTROSPECT_UNAVAILABLE);
-        assert_int_equal(verdict.reason, REASON_KEYS_UNAVAILABLE);
-        assert_false(verdict.is_from_cache);
-        assert_null(verdict.answer.base);
-    }
     free(token);
 }
 
@@ -459,60 +242,6 @@ static void tells_the_whole_story(void **state)
     free(token);
 }
 
-/* What the threads of serves_no_verdict_of_keys_that_are_gone share. */
-typedef struct rotation {
-    fixture_t *fixture;
-    char *token; /* signed by key */
-    _Atomic unsigned phase;
-    _Atomic bool is_over;
-    _Atomic unsigned wrong_count;
-    _Atomic unsigned active_count;
-    _Atomic unsigned inactive_count;
-} rotation_t;
-
-static void *introspect_while_keys_change(void *data)
-{
-    rotation_t *rotation = data;
-    introspect_worker_t *worker = introspect_worker_new(rotation->fixture->introspector);
-    while (worker != NULL && !atomic_load(&rotation->is_over)) {
-        unsigned before = atomic_load(&rotation->phase);
-        bool is_active =
-            introspect(worker, rotation->fixture->front, rotation->token, NOW_S).outcome == INTROSPECT_ACTIVE;
-        /* At 4n+1 the set without the key stands, at 4n+3 the one with it; even phases are in between. */
-        bool has_settled = before % 2 == 1 && atomic_load(&rotation->phase) == before;
-        if (has_settled && is_active != (before % 4 == 3))
-            atomic_fetch_add(&rotation->wrong_count, 1);
-        atomic_fetch_add(is_active ? &rotation->active_count : &rotation->inactive_count, 1);
-    }
-    introspect_worker_free(worker);
-    return NULL;
-}
-
-static void serves_no_verdict_of_keys_that_are_gone(void **state)
-{
-    enum { THREAD_COUNT = 3, ROTATION_COUNT = 200 };
-    rotation_t rotation = {.fixture = *state};
-    rotation.token = good_token(*state, NOW_S + 30, "");
-    pthread_t threads[THREAD_COUNT];
-    for (int i = 0; i < THREAD_COUNT; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, introspect_while_keys_change, &rotation), 0);
-    for (int i = 0; i < ROTATION_COUNT; i++) {
-        const private_key_t *key = i % 2 == 0 ? rotation.fixture->other_key : rotation.fixture->key;
-        keyset_t *keys = keyset_of(key);
-        atomic_fetch_add(&rotation.phase, i == 0 ? 0 : 1); /* even: in between */
-        introspector_set_keys(rotation.fixture->introspector, 0, keys);
-        atomic_fetch_add(&rotation.phase, 1);
-        usleep(2000);
-    }
-    atomic_store(&rotation.is_over, true);
-    for (int i = 0; i < THREAD_COUNT; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(rotation.wrong_count, 0);
-    assert_true(rotation.active_count > 0);
-    assert_true(rotation.inactive_count > 0);
-    free(rotation.token);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,13 +252,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(remembers_an_inactive_verdict_with_its_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_good_verdicts_through_a_flood_of_bad_tokens, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_not_yet_valid_in_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(ends_cached_verdicts_with_their_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_the_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(bounds_the_token, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_more_than_its_first_buffer_holds, setup, teardown),
         cmocka_unit_test_setup_teardown(cuts_a_long_kid_between_characters, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_the_whole_story, setup, teardown),
-        cmocka_unit_test_setup_teardown(serves_no_verdict_of_keys_that_are_gone, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,45 @@
+/*
+ * reload: takes a changed config into a running server, all or nothing. Used by the main thread only.
+ *
+ * A reload has two steps, because keys of issuers that are new in the config should be there before the first
+ * request is decided with them: reload_begin loads, reload_advance goes on when the keys are there, or when
+ * they were waited for long enough.
+ */
+#ifndef INTROSPECTD_CLI_RELOAD_H
+#define INTROSPECTD_CLI_RELOAD_H
+
+#include "introspectd/file_watch.h"
+#include "introspectd/introspect.h"
+#include "introspectd/refresher.h"
+#include "introspectd/server.h"
+
+typedef struct reload {
+    const char *config_file;
+    refresher_t *refresher;
+    file_watch_t *watch;
+    server_t *server;
+    introspector_t *present; /* held */
+    introspector_t *next;    /* held; NULL: no reload is under way */
+    const char *trigger;     /* of the one under way */
+    int64_t deadline_ms;
+} reload_t;
+
+/*
+ * Loads the config with the files that it names, told to reload->watch, and opens its key sources. NULL with
+ * *error filled. The watch's set is left open: the caller ends it.
+ */
+introspector_t *reload_load(reload_t *reload, config_error_t *error) __attribute__((warn_unused_result));
+
+/* Begins a reload, or begins again when one is under way. trigger is what the log says caused it; static. */
+void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms);
+
+/* Ends the reload that is under way if it can be ended now. Whether one is still under way. */
+bool reload_advance(reload_t *reload, int64_t now_ms);
+
+/* Drops what is under way, and the present introspector. */
+void reload_deinit(reload_t *reload);
+
+/* Logs what an operator should know about config though it is no error. */
+void reload_log_notes(const config_t *config);
+
+#endif
