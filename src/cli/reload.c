@@ -6,8 +6,12 @@
 
 #include <stdio.h>
 
-/* How long the keys of new issuers are waited for. */
-enum { MAX_WAIT_MS = 10000 };
+enum {
+    /* How long the keys of new issuers are waited for. */
+    MAX_WAIT_MS = 10000,
+    /* When a good config is tried again that could not be taken: its address was taken, say. */
+    RETRY_MS = 5000
+};
 
 void reload_log_notes(const config_t *config)
 {
@@ -69,6 +73,7 @@ static const config_issuer_t *find_lost_keys(const config_t *next, const config_
 void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms)
 {
     introspector_release(reload->next);
+    reload->retry_ms = 0;
     reload->trigger = trigger;
     reload->deadline_ms = now_ms + MAX_WAIT_MS;
     config_error_t error;
@@ -86,24 +91,25 @@ void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms)
     }
 }
 
-static void note_what_needs_a_start(const config_t *next, const config_t *present)
+static void note_what_needs_a_start(const reload_t *reload, const config_t *next)
 {
-    if (next->threads != present->threads)
+    if (next->threads != 0 && next->threads != reload->threads)
         log_event(LOG_LEVEL_WARN, "config_note",
                   json_pack("{s:s}", "note", "threads: takes effect at the next start"));
 }
 
-static void finish(reload_t *reload)
+static void finish(reload_t *reload, int64_t now_ms)
 {
     const config_t *next = introspector_config(reload->next);
     server_error_t error;
     if (!server_reload(reload->server, reload->next, &error)) {
         refuse(reload, error.text);
+        reload->retry_ms = now_ms + RETRY_MS;
         return;
     }
     file_watch_commit(reload->watch);
     reload_log_notes(next);
-    note_what_needs_a_start(next, introspector_config(reload->present));
+    note_what_needs_a_start(reload, next);
     log_event(LOG_LEVEL_INFO, "config_reloaded",
               json_pack("{s:s, s:s, s:I, s:I, s:I}", "trigger", reload->trigger, "config", next->file,
                         "issuers", (json_int_t)next->issuer_count, "clients", (json_int_t)next->clients.count,
@@ -115,10 +121,12 @@ static void finish(reload_t *reload)
 
 bool reload_advance(reload_t *reload, int64_t now_ms)
 {
+    if (reload->next == NULL && reload->retry_ms != 0 && now_ms >= reload->retry_ms)
+        reload_begin(reload, "retry", now_ms);
     if (reload->next == NULL)
         return false;
     if (refresher_is_settled(reload->refresher) || now_ms >= reload->deadline_ms)
-        finish(reload);
+        finish(reload, now_ms);
     return reload->next != NULL;
 }
 

@@ -22,6 +22,8 @@ typedef struct reload {
     introspector_t *next;    /* held; NULL: no reload is under way */
     const char *trigger;     /* of the one under way */
     int64_t deadline_ms;
+    int64_t retry_ms; /* when what was no fault of the config is tried again; 0: never */
+    unsigned threads; /* that run */
 } reload_t;
 
 /*
@@ -33,7 +35,8 @@ introspector_t *reload_load(reload_t *reload, config_error_t *error) __attribute
 /* Begins a reload, or begins again when one is under way. trigger is what the log says caused it; static. */
 void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms);
 
-/* Ends the reload that is under way if it can be ended now. Whether one is still under way. */
+/* Ends the reload that is under way if it can be ended now, begins what is to be tried again. Whether one is
+ * still under way. */
 bool reload_advance(reload_t *reload, int64_t now_ms);
 
 /* Drops what is under way, and the present introspector. */

@@ -101,6 +101,7 @@ static int serve_until_stopped(reload_t *reload, int signal_fd)
     const config_t *config = introspector_config(reload->present);
     unsigned threads = config->threads != 0 ? config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
     server_error_t error;
+    reload->threads = threads;
     reload->server = server_start(reload->present, threads, &error);
     if (reload->server == NULL) {
         fprintf(stderr, "introspectd: %s\n", error.text);

@@ -19,7 +19,7 @@ static listener_t *find_present(const listener_set_t *present, const listener_se
 {
     for (size_t i = 0; present != NULL && i < present->count; i++) {
         listener_t *listener = &present->listeners[i];
-        if (is_same_address(listener->address, address) && !listener_set_has(set, listener->id))
+        if (is_same_address(listener->address, address) && listener_set_find(set, listener->id) == NULL)
             return listener;
     }
     return NULL;
@@ -97,9 +97,9 @@ static listener_t *find_by_id(const listener_set_t *set, uint64_t id)
     return NULL;
 }
 
-bool listener_set_has(const listener_set_t *set, uint64_t id)
+const listener_t *listener_set_find(const listener_set_t *set, uint64_t id)
 {
-    return find_by_id(set, id) != NULL;
+    return find_by_id(set, id);
 }
 
 void listener_set_take_over(listener_set_t *set, listener_set_t *old)

@@ -79,12 +79,13 @@ static bool start_workers(server_t *server, unsigned threads, server_error_t *er
     return is_complete;
 }
 
-/* Logs the listeners of set that other does not have. */
+/* Logs the listeners of set that other does not have in the same way. */
 static void log_listeners(const char *event, const listener_set_t *set, const listener_set_t *other)
 {
     for (size_t i = 0; i < set->count; i++) {
         char name[LISTENER_NAME_SIZE];
-        if (listener_set_has(other, set->listeners[i].id))
+        const listener_t *same = listener_set_find(other, set->listeners[i].id);
+        if (same != NULL && (same->tls == NULL) == (set->listeners[i].tls == NULL))
             continue;
         listener_get_name(&set->listeners[i], name);
         log_event(LOG_LEVEL_INFO, event,
@@ -165,13 +166,15 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
         return false;
     }
     /* From here on nothing can fail. */
+    log_listeners("no_longer_listening", &server->listeners, &listeners);
+    log_listeners("listening", &listeners, &server->listeners);
     listener_set_take_over(&listeners, &server->listeners);
+    /* Before the workers', who take what is in the backlog first: the last to close a socket resets the rest.
+     */
+    listener_set_close(&server->listeners);
     for (size_t i = 0; i < server->worker_count; i++)
         worker_change(server->workers[i], setups[i]);
     free(setups);
-    log_listeners("listening", &listeners, &server->listeners);
-    log_listeners("no_longer_listening", &server->listeners, &listeners);
-    listener_set_close(&server->listeners);
     server->listeners = listeners;
     introspector_release(server->introspector);
     server->introspector = introspector_acquire(introspector);

@@ -36,8 +36,10 @@ void schedule_succeed(schedule_t *schedule, int64_t now_ms, bool has_lifetime, i
                       uint32_t random)
 {
     const schedule_bounds_t *bounds = &schedule->bounds;
-    int64_t wanted_s = has_lifetime ? lifetime_s : bounds->refresh_max_s;
-    int64_t delay_ms = to_ms(max(bounds->refresh_min_s, min(wanted_s, bounds->refresh_max_s)));
+    /* There has to be time for another try before the keys are stale. */
+    int64_t latest_s = min(bounds->refresh_max_s, bounds->stale_max_s / 2);
+    int64_t wanted_s = has_lifetime ? min(lifetime_s, latest_s) : latest_s;
+    int64_t delay_ms = to_ms(max(bounds->refresh_min_s, wanted_s));
     schedule->next_ms = now_ms + max(to_ms(bounds->refresh_min_s), shorten(delay_ms, random));
     schedule->not_before_ms = now_ms;
     schedule->failures = 0;
