@@ -12,7 +12,8 @@
 /* Seconds since 1970-01-01T00:00:00Z, the time that NumericDate counts in (RFC 7519 section 2). */
 int64_t clock_now_s(void);
 
-/* Milliseconds of a clock that never steps; only differences mean anything. */
+/* Milliseconds of a clock that never steps, and that goes on while the machine sleeps; only differences mean
+ * anything. */
 int64_t clock_monotonic_ms(void);
 
 enum { CLOCK_RFC3339_SIZE = 32 };

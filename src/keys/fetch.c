@@ -134,16 +134,25 @@ static size_t count_header(char *bytes, size_t size, size_t count, void *data)
     return len;
 }
 
+static bool add_header(fetch_t *fetch, const char *header)
+{
+    struct curl_slist *headers = curl_slist_append(fetch->headers, header);
+    if (headers != NULL)
+        fetch->headers = headers;
+    return headers != NULL;
+}
+
 static bool set_headers(fetch_t *fetch, const fetch_request_t *request)
 {
-    static const char accept[] = "Accept: application/json, application/jwk-set+json;q=0.9, */*;q=0.1";
     char condition[FETCH_ETAG_SIZE + 32];
-    fetch->headers = curl_slist_append(NULL, accept);
-    if (fetch->headers == NULL)
+    /* Whoever asks needs what the provider has now, not what a cache on the way has (RFC 9111
+     * section 5.2.1.4). */
+    if (!add_header(fetch, "Accept: application/json, application/jwk-set+json;q=0.9, */*;q=0.1") ||
+        !add_header(fetch, "Cache-Control: no-cache"))
         return false;
     if (request->etag != NULL) {
         snprintf(condition, sizeof(condition), "If-None-Match: %s", request->etag);
-        if (curl_slist_append(fetch->headers, condition) == NULL)
+        if (!add_header(fetch, condition))
             return false;
         fetch->was_conditional = true;
     }
@@ -321,6 +330,13 @@ static void write_problem(const fetch_t *fetch, CURLcode code, char *out)
     url_make_printable(out);
 }
 
+/* None was asked for. */
+static bool is_encoded(const fetch_t *fetch)
+{
+    const char *encoding = header_value(fetch, "Content-Encoding", 0);
+    return encoding != NULL && strcasecmp(encoding, "identity") != 0;
+}
+
 static void finish(fetch_t *fetch, CURLcode code)
 {
     fetch_result_t result = {0};
@@ -332,7 +348,9 @@ static void finish(fetch_t *fetch, CURLcode code)
     } else {
         read_caching(fetch, &result);
         read_etag(fetch, &result);
-        if (result.status == 200) {
+        if (result.status == 200 && is_encoded(fetch)) {
+            snprintf(result.problem, sizeof(result.problem), "a content encoding that was not asked for");
+        } else if (result.status == 200) {
             result.body = fetch->body;
             result.body_len = fetch->body_len;
         }

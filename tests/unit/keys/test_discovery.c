@@ -116,7 +116,7 @@ static void what_is_no_object_is_refused(void **state)
 static void another_issuer_is_refused(void **state)
 {
     (void)state;
-    static const char *const ISSUERS[] = {"\"" ISSUER "/\"",
+    static const char *const ISSUERS[] = {("\"" ISSUER "/\""),
                                           "\"https://IDP.example.com/tenant\"",
                                           "\"https://idp.example.com/tenan\"",
                                           "\"https://idp.example.com:443/tenant\"",

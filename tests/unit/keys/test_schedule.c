@@ -163,6 +163,23 @@ static void keys_are_stale_after_their_time(void **state)
     assert_int_equal(schedule_stale_ms(&schedule, NOW_MS), NOW_MS);
 }
 
+static void keys_are_refreshed_well_before_they_are_stale(void **state)
+{
+    (void)state;
+    schedule_t schedule = {.bounds = {60, 3600, 30, 3600}};
+    schedule_start(&schedule, NOW_MS);
+    schedule_succeed(&schedule, NOW_MS, false, 0, 0);
+    assert_int_equal(schedule_due_ms(&schedule, false), NOW_MS + 1800000);
+    schedule_succeed(&schedule, NOW_MS, true, 3000, 0);
+    assert_int_equal(schedule_due_ms(&schedule, false), NOW_MS + 1800000);
+    schedule_succeed(&schedule, NOW_MS, true, 300, 0);
+    assert_int_equal(schedule_due_ms(&schedule, false), NOW_MS + 300000);
+    /* The lower bound holds all the same. */
+    schedule.bounds.stale_max_s = 60;
+    schedule_succeed(&schedule, NOW_MS, true, 3000, 0);
+    assert_int_equal(schedule_due_ms(&schedule, false), NOW_MS + 60000);
+}
+
 static void huge_bounds_do_not_overflow(void **state)
 {
     (void)state;
@@ -195,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_wish_delays_nothing),
         cmocka_unit_test(a_provider_may_ask_for_peace),
         cmocka_unit_test(keys_are_stale_after_their_time),
+        cmocka_unit_test(keys_are_refreshed_well_before_they_are_stale),
         cmocka_unit_test(huge_bounds_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
