@@ -70,7 +70,8 @@ enum { CLIENT_BASIC_BUFFER_SIZE = 8192 };
 
 /*
  * Reads the value of an Authorization header (RFC 7617 section 2; the scheme's case does not matter). *out
- * borrows from buffer, of CLIENT_BASIC_BUFFER_SIZE bytes, which the caller cleanses when done.
+ * borrows from buffer, of CLIENT_BASIC_BUFFER_SIZE bytes, which the caller cleanses when done: no more than
+ * the first two bytes for each byte of header_value are written to.
  */
 client_basic_t client_parse_basic(slice_t header_value, char *buffer, client_credentials_t *out)
     __attribute__((warn_unused_result));

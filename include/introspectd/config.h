@@ -49,7 +49,7 @@ typedef struct config_issuer {
     algorithm_set_t algorithms;
     unsigned max_keys_tried; /* with one token */
     char *jwks_file;         /* absolute; NULL: the keys are fetched */
-    unsigned jwks_file_line; /* where that is named */
+    unsigned keys_line;      /* where the place of the keys is named */
     config_fetch_t fetch;    /* without jwks_file */
     keyset_slot_t *keys; /* what jwks_file held, which may be without a usable key; NULL at first when they
                             are fetched */
@@ -65,6 +65,7 @@ typedef struct config {
     unsigned threads; /* 0: auto */
     int64_t shutdown_timeout_s;
     bool is_ready_with_any; /* issuer that has keys; else with all of them */
+    bool allows_core_dumps; /* and that the process is traced */
     struct {
         size_t max_bytes; /* 0: off */
         unsigned stripes;

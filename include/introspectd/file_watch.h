@@ -1,11 +1,11 @@
 /*
  * file_watch: tells that one of a set of files has changed.
  *
- * inotify on the directories (of each step when a path is a symbolic link, so that Kubernetes' exchange of
+ * inotify on the directories (of each step when a file is a symbolic link, so that Kubernetes' exchange of
  * `..data` is seen), and a look at the files themselves every few seconds, for file systems without such
- * events. What counts is the files' state (device, inode, size, times), not the event; a change is told only
- * when it has come to rest, so that a file is not read while it is being written. One object belongs to one
- * thread.
+ * events and for links further up. What counts is the files' state (device, inode, size, times), not the
+ * event; a change is told only when it has come to rest (or has not for two seconds), so that a file is not
+ * read while it is being written. One object belongs to one thread.
  */
 #ifndef INTROSPECTD_FILE_WATCH_H
 #define INTROSPECTD_FILE_WATCH_H

@@ -66,8 +66,9 @@ bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slic
 
 /*
  * Decides by verifying the token, and keeps what was decided under key, which introspect_lookup gave for the
- * token. When newer keys could have verified it (none is known by its `kid`, or it has no `kid` and none
- * fits), or there are no keys, newer ones are asked for, and the verdict is not kept where they are fetched.
+ * token. Where newer keys could turn the verdict (the token names a key that is not there, or names none and
+ * no key that is there made it), newer ones are asked for; introspect_lookup does the same when it finds such
+ * a verdict.
  */
 void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        const digest_t *key, introspect_verdict_t *verdict);
@@ -89,7 +90,6 @@ typedef struct introspect_story {
     const char *key;     /* what the verifying key is ("RSA 2048"), borrowed from keys; NULL when none did */
     keyset_t *keys;      /* the issuer's keys at that moment; NULL when it did not come so far */
     uint64_t generation; /* of these keys, see keyset_slot.h; 0 when it did not come so far */
-    bool may_change;     /* newer keys were asked for, which could turn the verdict */
     bool signature_is_good;
     claims_times_t times;       /* exp_s is 0 when unreadable */
     const char *missing_member; /* with REASON_MAPPING_MISSING; borrowed from the config */

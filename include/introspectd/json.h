@@ -14,11 +14,21 @@
 enum { JSON_MAX_DEPTH = 64 };
 
 /*
+ * Once, before there are threads: makes jansson overwrite all memory that it gives back, since keys and
+ * tokens lie in it, and json_ran_out_of_memory tell the truth.
+ */
+void json_init(void);
+
+/*
  * Parses text, whole, as one JSON object. NULL when it is none: not JSON (RFC 8259), not UTF-8, a lone
  * surrogate or U+0000 in a string, a number that overflows, a repeated member, too deep, anything behind the
  * object but white space. The caller releases the result with json_decref.
  */
 json_t *json_parse_object(slice_t text) __attribute__((warn_unused_result));
+
+/* Whether memory ran out in this thread since its last call of json_parse_object began: what that refused may
+ * be good then. jansson's own errors do not tell. */
+bool json_ran_out_of_memory(void);
 
 /* The string member of that name as a borrowed slice; absent when there is none or it is not a string. */
 slice_t json_get_string(const json_t *object, const char *name);

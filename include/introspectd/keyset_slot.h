@@ -61,6 +61,8 @@ typedef struct keyset_slot_status {
 } keyset_slot_status_t;
 
 void keyset_slot_get_status(keyset_slot_t *slot, keyset_slot_status_t *status);
+/* Neither has usable keys: slot lacks them since predecessor did. */
+void keyset_slot_keep_time(keyset_slot_t *slot, keyset_slot_t *predecessor);
 /* problem is cut to fit; NULL: the keys were found to be current now. */
 void keyset_slot_set_outcome(keyset_slot_t *slot, const char *problem);
 

@@ -1,6 +1,7 @@
 #include "introspectd/digest.h"
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -51,17 +52,16 @@ static bool sha256(digester_t *digester, slice_t prefix, slice_t text, digest_t 
 {
     EVP_MD_CTX *context = digester->context;
     digest_t made;
+    bool is_made = EVP_DigestInit_ex2(context, digester->sha256, NULL) == 1 &&
+                   (prefix.len == 0 || EVP_DigestUpdate(context, prefix.base, prefix.len) == 1) &&
+                   (text.len == 0 || EVP_DigestUpdate(context, text.base, text.len) == 1) &&
+                   EVP_DigestFinal_ex(context, made.bytes, NULL) == 1;
 
-    if (EVP_DigestInit_ex2(context, digester->sha256, NULL) != 1)
-        return false;
-    if (prefix.len > 0 && EVP_DigestUpdate(context, prefix.base, prefix.len) != 1)
-        return false;
-    if (text.len > 0 && EVP_DigestUpdate(context, text.base, text.len) != 1)
-        return false;
-    if (EVP_DigestFinal_ex(context, made.bytes, NULL) != 1)
-        return false;
-    *out = made;
-    return true;
+    if (is_made)
+        *out = made;
+    else
+        ERR_clear_error(); /* or a TLS connection of this thread would take it for its own */
+    return is_made;
 }
 
 bool digest_keyed(digester_t *digester, const digest_seed_t *seed, uint64_t label, slice_t text,

@@ -11,6 +11,7 @@
 
 enum {
     SETTLE_MS = 150,
+    MAX_SETTLE_MS = 2000, /* a file that never rests must not hide the others */
     SWEEP_MS = 5000,
     BLIND_SWEEP_MS = 1000, /* when inotify does not cover every directory */
     MAX_LINKS = 40,        /* as many as Linux follows */
@@ -56,7 +57,9 @@ struct file_watch {
     bool covers_all; /* every directory that matters has a watch */
     bool is_look_due;
     bool is_settling;
+    bool is_rejected; /* what was gathered last is in tried */
     int64_t stirred_at_ms;
+    int64_t settling_since_ms;
     int64_t next_sweep_ms;
 };
 
@@ -298,7 +301,10 @@ static void look(file_watch_t *watch, int64_t now_ms)
         is_stirred = true;
     if (is_stirred)
         watch->stirred_at_ms = now_ms;
+    bool was_settling = watch->is_settling;
     watch->is_settling = list_differs(&watch->good) || list_differs(&watch->tried);
+    if (!was_settling)
+        watch->settling_since_ms = now_ms;
     watch->is_look_due = false;
     watch->next_sweep_ms = now_ms + (watch->covers_all ? SWEEP_MS : BLIND_SWEEP_MS);
 }
@@ -330,6 +336,7 @@ void file_watch_free(file_watch_t *watch)
 void file_watch_begin(file_watch_t *watch)
 {
     list_clear(&watch->gathered);
+    watch->is_rejected = false;
 }
 
 bool file_watch_add(file_watch_t *watch, const char *path)
@@ -339,7 +346,7 @@ bool file_watch_add(file_watch_t *watch, const char *path)
 
 void file_watch_commit(file_watch_t *watch)
 {
-    list_move(&watch->good, &watch->gathered);
+    list_move(&watch->good, watch->is_rejected ? &watch->tried : &watch->gathered);
     list_clear(&watch->tried);
     watch_directories(watch);
     watch->is_look_due = true;
@@ -347,6 +354,9 @@ void file_watch_commit(file_watch_t *watch)
 
 void file_watch_reject(file_watch_t *watch)
 {
+    if (watch->is_rejected)
+        return;
+    watch->is_rejected = true;
     list_move(&watch->tried, &watch->gathered);
     watch_directories(watch);
     watch->is_look_due = true;
@@ -364,7 +374,8 @@ bool file_watch_check(file_watch_t *watch, int64_t now_ms, int *wait_ms)
 
     if (has_events || watch->is_look_due || watch->is_settling || now_ms >= watch->next_sweep_ms)
         look(watch, now_ms);
-    if (watch->is_settling && now_ms - watch->stirred_at_ms < SETTLE_MS) {
+    if (watch->is_settling && now_ms - watch->stirred_at_ms < SETTLE_MS &&
+        now_ms - watch->settling_since_ms < MAX_SETTLE_MS) {
         *wait_ms = (int)(watch->stirred_at_ms + SETTLE_MS - now_ms);
         return false;
     }

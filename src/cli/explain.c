@@ -4,7 +4,9 @@
 #include "key_sources.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/compact.h"
 #include "introspectd/file.h"
+#include "introspectd/json.h"
 #include "introspectd/log.h"
 
 #include <getopt.h>
@@ -155,18 +157,33 @@ static int explain_token(introspector_t *introspector, const options_t *options,
     return status;
 }
 
-/* Every attempt ends within its own timeouts. */
-static void wait_for_keys(refresher_t *refresher, const config_t *config)
+/* The issuer that the token names, not verified; NULL when it names none of the config's. */
+static const config_issuer_t *named_issuer(const config_t *config, slice_t token)
+{
+    compact_t compact;
+    json_t *payload = NULL;
+    if (compact_split(token, &compact) != REASON_NONE ||
+        compact_parse_payload(&compact, &payload) != REASON_NONE)
+        return NULL;
+    slice_t name = json_get_string(payload, "iss");
+    const config_issuer_t *issuer = name.base == NULL ? NULL : config_find_issuer(config, name);
+    json_decref(payload);
+    return issuer;
+}
+
+/* Until the first attempt has ended, which it does within its own timeouts. */
+static void wait_for_keys(const config_issuer_t *issuer)
 {
     static const struct timespec TURN = {.tv_nsec = 5000000};
-    while (!refresher_is_settled(refresher))
+    keyset_slot_status_t keys;
+    for (;;) {
+        keyset_slot_get_status(issuer->keys, &keys);
+        if (keys.key_count > 0 || keys.problem[0] != '\0')
+            break;
         nanosleep(&TURN, NULL);
-    for (size_t i = 0; i < config->issuer_count; i++) {
-        keyset_slot_status_t keys;
-        keyset_slot_get_status(config->issuers[i].keys, &keys);
-        if (keys.problem[0] != '\0')
-            fprintf(stderr, "introspectd explain: %s: %s\n", config->issuers[i].rules.issuer, keys.problem);
     }
+    if (keys.problem[0] != '\0')
+        fprintf(stderr, "introspectd explain: %s: %s\n", issuer->rules.issuer, keys.problem);
 }
 
 /* Takes config. */
@@ -177,8 +194,9 @@ static int explain_with_keys(config_t *take_config, const options_t *options, sl
     if (key_sources_are_fetched(take_config)) {
         refresher = refresher_new();
         is_ready = refresher != NULL && key_sources_open(refresher, take_config);
-        if (is_ready)
-            wait_for_keys(refresher, take_config);
+        const config_issuer_t *issuer = is_ready ? named_issuer(take_config, token) : NULL;
+        if (issuer != NULL)
+            wait_for_keys(issuer);
     }
     introspector_t *introspector = NULL;
     if (is_ready)

@@ -1,9 +1,9 @@
 #include "command.h"
 
+#include "introspectd/json.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <jansson.h>
 
 typedef struct command {
     const char *name;
@@ -48,6 +48,7 @@ int main(int argc, char **argv)
     /* A seed of its own per process: an attacker who writes member names must not be able to aim at hash
      * buckets. */
     json_object_seed(0);
+    json_init();
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         if (strcmp(argv[1], COMMANDS[i].name) == 0)
             return COMMANDS[i].run(argc - 1, argv + 1);

@@ -1,15 +1,18 @@
 #include "reload.h"
 
+#include "core_dumps.h"
 #include "key_sources.h"
 
 #include "introspectd/log.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 enum {
-    /* How long the keys of new issuers are waited for. */
+    /* How long the keys of new issuers are waited for, and how often they are looked for. */
     MAX_WAIT_MS = 10000,
-    /* When a good config is tried again that could not be taken: its address was taken, say. */
+    WAIT_TURN_MS = 20,
+    /* When what was refused is tried again. */
     RETRY_MS = 5000
 };
 
@@ -48,47 +51,79 @@ introspector_t *reload_load(reload_t *reload, config_error_t *error)
     return introspector;
 }
 
-static void refuse(reload_t *reload, const char *error)
+/* Cut by whole characters until it is UTF-8: an error's text may have been cut anywhere. */
+static json_t *to_json_text(const char *text)
 {
-    file_watch_reject(reload->watch);
-    log_event(LOG_LEVEL_ERROR, "config_refused",
-              json_pack("{s:s, s:s}", "trigger", reload->trigger, "error", error));
-    introspector_release(reload->next);
-    reload->next = NULL;
+    json_t *json = NULL;
+    for (size_t len = strlen(text); json == NULL && len > 0; len--)
+        json = json_stringn(text, len);
+    return json;
 }
 
-/* An issuer whose file lost its keys: a set without a usable key never replaces a good one. NULL: none. */
-static const config_issuer_t *find_lost_keys(const config_t *next, const config_t *present)
+/* Leaves the present config, and comes back to it; the same reason is logged once. */
+static void refuse(reload_t *reload, const char *error, int64_t now_ms)
+{
+    file_watch_reject(reload->watch);
+    reload->retry_ms = now_ms + RETRY_MS;
+    if (strcmp(reload->refusal.text, error) == 0)
+        return;
+    snprintf(reload->refusal.text, sizeof(reload->refusal.text), "%s", error);
+    log_event(LOG_LEVEL_ERROR, "config_refused",
+              json_pack("{s:s, s:o}", "trigger", reload->trigger, "error", to_json_text(error)));
+}
+
+static bool loses_keys(const config_issuer_t *issuer, const config_issuer_t *before)
+{
+    return before != NULL && !config_issuer_has_keys(issuer) && config_issuer_has_keys(before);
+}
+
+/* A place without a usable key never replaces a good one. True with *error filled. */
+static bool has_lost_keys(const config_t *next, const config_t *present, config_error_t *error)
+{
+    for (size_t i = 0; i < next->issuer_count; i++) {
+        const config_issuer_t *issuer = &next->issuers[i];
+        if (!loses_keys(issuer, config_find_issuer(present, slice_of(issuer->rules.issuer))))
+            continue;
+        keyset_slot_status_t keys;
+        keyset_slot_get_status(issuer->keys, &keys);
+        snprintf(error->text, sizeof(error->text), "%s:%u: issuers[%zu]%s: no usable key any more%s%s",
+                 next->file, issuer->keys_line, i, issuer->jwks_file == NULL ? "" : ".jwks_file",
+                 keys.problem[0] == '\0' ? "" : ": ", keys.problem);
+        return true;
+    }
+    return false;
+}
+
+/* What lacked keys before lacks them since then. */
+static void keep_times(const config_t *next, const config_t *present)
 {
     for (size_t i = 0; i < next->issuer_count; i++) {
         const config_issuer_t *issuer = &next->issuers[i];
         const config_issuer_t *before = config_find_issuer(present, slice_of(issuer->rules.issuer));
-        if (issuer->jwks_file != NULL && before != NULL && !config_issuer_has_keys(issuer) &&
-            config_issuer_has_keys(before))
-            return issuer;
+        if (before != NULL && !config_issuer_has_keys(issuer) && !config_issuer_has_keys(before))
+            keyset_slot_keep_time(issuer->keys, before->keys);
     }
-    return NULL;
+}
+
+static void load_next(reload_t *reload, int64_t now_ms)
+{
+    /* Released after: key sources that stay are then shared, with the time of their last fetch. */
+    introspector_t *before = reload->next;
+    config_error_t error;
+    if (before == NULL || now_ms >= reload->deadline_ms)
+        reload->deadline_ms = now_ms + MAX_WAIT_MS;
+    reload->retry_ms = 0;
+    reload->next = reload_load(reload, &error);
+    introspector_release(before);
+    if (reload->next == NULL)
+        refuse(reload, error.text, now_ms);
 }
 
 void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms)
 {
-    introspector_release(reload->next);
-    reload->retry_ms = 0;
     reload->trigger = trigger;
-    reload->deadline_ms = now_ms + MAX_WAIT_MS;
-    config_error_t error;
-    reload->next = reload_load(reload, &error);
-    if (reload->next == NULL) {
-        refuse(reload, error.text);
-        return;
-    }
-    const config_t *next = introspector_config(reload->next);
-    const config_issuer_t *lost = find_lost_keys(next, introspector_config(reload->present));
-    if (lost != NULL) {
-        snprintf(error.text, sizeof(error.text), "%s:%u: issuers[%zu].jwks_file: no usable key any more",
-                 next->file, lost->jwks_file_line, (size_t)(lost - next->issuers));
-        refuse(reload, error.text);
-    }
+    reload->refusal.text[0] = '\0';
+    load_next(reload, now_ms);
 }
 
 static void note_what_needs_a_start(const reload_t *reload, const config_t *next)
@@ -98,16 +133,11 @@ static void note_what_needs_a_start(const reload_t *reload, const config_t *next
                   json_pack("{s:s}", "note", "threads: takes effect at the next start"));
 }
 
-static void finish(reload_t *reload, int64_t now_ms)
+static void take_next(reload_t *reload)
 {
     const config_t *next = introspector_config(reload->next);
-    server_error_t error;
-    if (!server_reload(reload->server, reload->next, &error)) {
-        refuse(reload, error.text);
-        reload->retry_ms = now_ms + RETRY_MS;
-        return;
-    }
     file_watch_commit(reload->watch);
+    core_dumps_allow(next->allows_core_dumps);
     reload_log_notes(next);
     note_what_needs_a_start(reload, next);
     log_event(LOG_LEVEL_INFO, "config_reloaded",
@@ -119,15 +149,36 @@ static void finish(reload_t *reload, int64_t now_ms)
     reload->next = NULL;
 }
 
-bool reload_advance(reload_t *reload, int64_t now_ms)
+static void finish(reload_t *reload, int64_t now_ms)
 {
-    if (reload->next == NULL && reload->retry_ms != 0 && now_ms >= reload->retry_ms)
-        reload_begin(reload, "retry", now_ms);
-    if (reload->next == NULL)
-        return false;
-    if (refresher_is_settled(reload->refresher) || now_ms >= reload->deadline_ms)
+    const config_t *next = introspector_config(reload->next);
+    const config_t *present = introspector_config(reload->present);
+    config_error_t error;
+    server_error_t server_error;
+    if (has_lost_keys(next, present, &error)) {
+        refuse(reload, error.text, now_ms);
+        return;
+    }
+    keep_times(next, present);
+    if (server_reload(reload->server, reload->next, &server_error))
+        take_next(reload);
+    else
+        refuse(reload, server_error.text, now_ms);
+}
+
+int reload_advance(reload_t *reload, int64_t now_ms)
+{
+    bool is_retry = reload->retry_ms != 0 && now_ms >= reload->retry_ms;
+    if (is_retry)
+        reload->retry_ms = 0;
+    if (is_retry && reload->next == NULL)
+        load_next(reload, now_ms);
+    if (reload->next != NULL && reload->retry_ms == 0 &&
+        (refresher_is_settled(reload->refresher) || now_ms >= reload->deadline_ms))
         finish(reload, now_ms);
-    return reload->next != NULL;
+    if (reload->retry_ms != 0)
+        return (int)(reload->retry_ms - now_ms);
+    return reload->next == NULL ? INT_MAX : WAIT_TURN_MS;
 }
 
 void reload_deinit(reload_t *reload)

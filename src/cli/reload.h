@@ -3,7 +3,8 @@
  *
  * A reload has two steps, because keys of issuers that are new in the config should be there before the first
  * request is decided with them: reload_begin loads, reload_advance goes on when the keys are there, or when
- * they were waited for long enough.
+ * they were waited for long enough. What was refused is tried again every few seconds, since the fault may be
+ * the moment's: no descriptors, an address that is still taken, a provider that is down.
  */
 #ifndef INTROSPECTD_CLI_RELOAD_H
 #define INTROSPECTD_CLI_RELOAD_H
@@ -18,12 +19,13 @@ typedef struct reload {
     refresher_t *refresher;
     file_watch_t *watch;
     server_t *server;
+    unsigned threads;        /* that run */
     introspector_t *present; /* held */
     introspector_t *next;    /* held; NULL: no reload is under way */
     const char *trigger;     /* of the one under way */
-    int64_t deadline_ms;
-    int64_t retry_ms; /* when what was no fault of the config is tried again; 0: never */
-    unsigned threads; /* that run */
+    int64_t deadline_ms;     /* how long it waits for keys */
+    int64_t retry_ms;        /* when what was refused is tried again; 0: nothing was */
+    config_error_t refusal;  /* why, as it was logged */
 } reload_t;
 
 /*
@@ -35,9 +37,8 @@ introspector_t *reload_load(reload_t *reload, config_error_t *error) __attribute
 /* Begins a reload, or begins again when one is under way. trigger is what the log says caused it; static. */
 void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms);
 
-/* Ends the reload that is under way if it can be ended now, begins what is to be tried again. Whether one is
- * still under way. */
-bool reload_advance(reload_t *reload, int64_t now_ms);
+/* Goes on with what is under way, if it can. How many milliseconds to wait at most until the next call. */
+int reload_advance(reload_t *reload, int64_t now_ms);
 
 /* Drops what is under way, and the present introspector. */
 void reload_deinit(reload_t *reload);

@@ -1,4 +1,5 @@
 #include "command.h"
+#include "core_dumps.h"
 #include "reload.h"
 
 #include "introspectd/clock.h"
@@ -25,13 +26,15 @@ static const char USAGE[] =
     "Logs JSON lines to standard error. Exit status: 0 after a clean stop, 78 for a bad config,\n"
     "71 when it cannot start (a port in use, for example).\n";
 
-/* How often a reload that waits for keys is looked at. */
-enum { RELOAD_TURN_MS = 20 };
+/* As the process was started. */
+static bool hangup_is_ignored;
 
 /* A descriptor that the signals come to. Blocked in every thread, they come nowhere else. -1 when there is
  * none. */
 static int take_signals(void)
 {
+    struct sigaction hangup;
+    hangup_is_ignored = sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN;
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -62,8 +65,13 @@ static wish_t next_wish(int signal_fd, int *signal_number)
     if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return WISH_NONE;
     *signal_number = (int)info.ssi_signo;
-    /* The kernel sends SIGHUP when the terminal goes: nobody is left to stop what was started there. */
-    return info.ssi_signo == SIGHUP && info.ssi_code != SI_KERNEL ? WISH_RELOAD : WISH_STOP;
+    if (info.ssi_signo != SIGHUP)
+        return WISH_STOP;
+    if (info.ssi_code != SI_KERNEL)
+        return WISH_RELOAD;
+    /* The kernel sends it when the terminal goes: nobody is left to stop what was started there, unless that
+     * was meant to outlive it (nohup). */
+    return hangup_is_ignored ? WISH_NONE : WISH_STOP;
 }
 
 /* Reloads until a signal asks for the end, and gives that. */
@@ -75,8 +83,9 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
         int wait_ms;
         if (file_watch_check(reload->watch, clock_monotonic_ms(), &wait_ms))
             reload_begin(reload, "files", clock_monotonic_ms());
-        if (reload_advance(reload, clock_monotonic_ms()))
-            wait_ms = RELOAD_TURN_MS;
+        int reload_wait_ms = reload_advance(reload, clock_monotonic_ms());
+        if (reload_wait_ms < wait_ms)
+            wait_ms = reload_wait_ms;
         (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
         int signal_number = 0;
         wish_t wish = next_wish(signal_fd, &signal_number);
@@ -124,6 +133,7 @@ static int load_and_serve(reload_t *reload, int signal_fd)
         fprintf(stderr, "%s\n", error.text);
         return EXIT_CONFIG;
     }
+    core_dumps_allow(introspector_config(reload->present)->allows_core_dumps);
     file_watch_commit(reload->watch);
     int status = serve_until_stopped(reload, signal_fd);
     reload_deinit(reload);
@@ -137,6 +147,8 @@ int command_serve(int argc, char **argv)
     if (status != COMMAND_CONTINUE)
         return status;
 
+    /* Before there are secrets here; the config, which says whether it may be so, names them. */
+    core_dumps_allow(false);
     int signal_fd = take_signals();
     raise_descriptor_limit();
     reload.refresher = refresher_new();

@@ -18,6 +18,7 @@ typedef struct endpoint {
 typedef struct undecided {
     miss_t super;
     endpoint_t *endpoint;
+    introspect_worker_t *introspect; /* of the setup that the request came under */
     const client_t *client;
     request_body_t body;
     digest_t key;
@@ -86,8 +87,12 @@ static void decide(miss_t *miss)
 {
     undecided_t *undecided = (undecided_t *)miss;
     introspect_verdict_t verdict;
-    introspect_decide(worker_of(miss->req)->setup->introspect, undecided->client, undecided->body.token,
-                      clock_now_s(), &undecided->key, &verdict);
+    int64_t now_s = clock_now_s();
+    /* Where the same token came before, its verdict may be there now. */
+    if (!miss->is_repeated || !introspect_lookup(undecided->introspect, undecided->client,
+                                                 undecided->body.token, now_s, &undecided->key, &verdict))
+        introspect_decide(undecided->introspect, undecided->client, undecided->body.token, now_s,
+                          &undecided->key, &verdict);
     answer_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict);
 }
 
@@ -107,14 +112,17 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
         request_body_deinit(body);
         return;
     }
-    undecided_t *undecided =
-        (undecided_t *)miss_queue_push(&worker->misses, req, sizeof(*undecided), decide, dispose_undecided);
+    uint64_t work;
+    memcpy(&work, key.bytes, sizeof(work));
+    undecided_t *undecided = (undecided_t *)miss_queue_push(&worker->misses, req, work, sizeof(*undecided),
+                                                            decide, dispose_undecided);
     if (undecided == NULL) {
         request_body_deinit(body);
         answer_error(req, &UNAVAILABLE);
         return;
     }
     undecided->endpoint = endpoint;
+    undecided->introspect = worker->setup->introspect;
     undecided->client = client;
     undecided->body = *body;
     undecided->key = key;

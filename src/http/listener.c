@@ -42,7 +42,8 @@ static void remove_stale_socket_file(const address_t *address, socklen_t address
     struct stat status;
     if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
         return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Non-blocking: one that is alive and busy shows as EAGAIN. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd == -1)
         return;
     if (connect(fd, &address->any, address_len) == -1 && errno == ECONNREFUSED)

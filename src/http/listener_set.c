@@ -12,20 +12,42 @@ static bool is_same_address(const config_address_t *a, const config_address_t *b
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* The listener of present on that address whose socket set does not have yet (port 0 may stand there often).
- */
-static listener_t *find_present(const listener_set_t *present, const listener_set_t *set,
-                                const config_address_t *address)
+static const listener_t *find_free(const listener_t *begin, const listener_t *end, const listener_set_t *set,
+                                   const config_address_t *address)
 {
-    for (size_t i = 0; present != NULL && i < present->count; i++) {
-        listener_t *listener = &present->listeners[i];
+    for (const listener_t *listener = begin; listener < end; listener++) {
         if (is_same_address(listener->address, address) && listener_set_find(set, listener->id) == NULL)
             return listener;
     }
     return NULL;
 }
 
-/* NULL with a line in error that has the form of a config's errors. */
+/* The listener of present on that address whose socket set does not have yet: port 0 may stand there often,
+ * and then one that served the same is the right one. */
+static const listener_t *find_present(const listener_set_t *present, const listener_set_t *set,
+                                      const config_address_t *address, bool is_public)
+{
+    if (present == NULL)
+        return NULL;
+    const listener_t *begin = present->listeners;
+    const listener_t *admin = begin + present->public_count;
+    const listener_t *end = begin + present->count;
+    const listener_t *same =
+        is_public ? find_free(begin, admin, set, address) : find_free(admin, end, set, address);
+    return same != NULL ? same : find_free(begin, end, set, address);
+}
+
+/* Writes what is wrong with listen[i].MEMBER, or with admin.MEMBER, in the form of a config's errors. */
+static void place_error(const config_t *config, const config_listener_t *from, const char *member,
+                        const char *reason, server_error_t *error)
+{
+    if (from == NULL)
+        snprintf(error->text, sizeof(error->text), "%s: admin.%s: %s", config->file, member, reason);
+    else
+        snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].%s: %s", config->file, from->line,
+                 (size_t)(from - config->listeners), member, reason);
+}
+
 static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from, SSL_CTX *predecessor,
                                 server_error_t *error)
 {
@@ -33,44 +55,40 @@ static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t 
     SSL_CTX *tls =
         tls_context_new(from->certificate_file, from->private_key_file, predecessor, reason, sizeof(reason));
     if (tls == NULL)
-        snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].tls: %s", config->file, from->line,
-                 (size_t)(from - config->listeners), reason);
+        place_error(config, from, "tls", reason, error);
     return tls;
 }
 
-/* Adds a listener on address, bound or shared. */
-static bool add(listener_set_t *set, const config_address_t *address, const listener_t *present,
-                SSL_CTX *take_tls, server_error_t *error)
+/* Adds a listener, bound or shared; from is NULL for the admin's. */
+static bool add(listener_set_t *set, const config_t *config, const config_listener_t *from,
+                const listener_set_t *present_set, server_error_t *error)
 {
-    listener_t *listener = &set->listeners[set->count++];
-    if (present != NULL)
-        return listener_share(listener, present, address, take_tls, error->text, sizeof(error->text));
-    return listener_bind(listener, address, take_tls, error->text, sizeof(error->text));
-}
-
-static bool add_public(listener_set_t *set, const config_t *config, const config_listener_t *from,
-                       const listener_set_t *present_set, server_error_t *error)
-{
-    const listener_t *present = find_present(present_set, set, &from->address);
+    char reason[SERVER_ERROR_SIZE / 2];
+    const config_address_t *address = from == NULL ? &config->admin : &from->address;
+    const listener_t *present = find_present(present_set, set, address, from != NULL);
     SSL_CTX *tls = NULL;
-    if (from->certificate_file != NULL) {
+    if (from != NULL && from->certificate_file != NULL) {
         tls = new_tls_context(config, from, present == NULL ? NULL : present->tls, error);
         if (tls == NULL)
             return false;
     }
-    set->public_count++;
-    return add(set, &from->address, present, tls, error);
+    listener_t *listener = &set->listeners[set->count++];
+    set->public_count += from != NULL;
+    bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
+                                    : listener_bind(listener, address, tls, reason, sizeof(reason));
+    if (!is_added)
+        place_error(config, from, "address", reason, error);
+    return is_added;
 }
 
 static bool add_all(listener_set_t *set, const config_t *config, const listener_set_t *present,
                     server_error_t *error)
 {
     for (size_t i = 0; i < config->listener_count; i++) {
-        if (!add_public(set, config, &config->listeners[i], present, error))
+        if (!add(set, config, &config->listeners[i], present, error))
             return false;
     }
-    return !config->has_admin ||
-           add(set, &config->admin, find_present(present, set, &config->admin), NULL, error);
+    return !config->has_admin || add(set, config, NULL, present, error);
 }
 
 bool listener_set_open(listener_set_t *set, const config_t *config, const listener_set_t *present,

@@ -11,12 +11,39 @@ static miss_t *miss_of(holder_t *holder)
     return (miss_t *)(void *)holder->miss;
 }
 
+static bool is_waiting(const miss_queue_t *queue, uint64_t work)
+{
+    size_t place = work % MISS_QUEUE_TABLE_SIZE;
+    return queue->table[place].count > 0 && queue->table[place].work == work;
+}
+
+static void link_miss(miss_queue_t *queue, miss_t *miss)
+{
+    size_t place = miss->work % MISS_QUEUE_TABLE_SIZE;
+    miss->is_repeated = is_waiting(queue, miss->work);
+    miss->is_noted = miss->is_repeated || queue->table[place].count == 0;
+    if (miss->is_noted) {
+        queue->table[place].work = miss->work;
+        queue->table[place].count++;
+    }
+    if (miss->is_repeated)
+        queue->repeated_len++;
+    else
+        queue->len++;
+    h2o_linklist_insert(&queue->anchor, &miss->link);
+}
+
 static void unlink_miss(miss_queue_t *queue, miss_t *miss)
 {
-    if (h2o_linklist_is_linked(&miss->link)) {
-        h2o_linklist_unlink(&miss->link);
+    if (!h2o_linklist_is_linked(&miss->link))
+        return;
+    h2o_linklist_unlink(&miss->link);
+    if (miss->is_noted)
+        queue->table[miss->work % MISS_QUEUE_TABLE_SIZE].count--;
+    if (miss->is_repeated)
+        queue->repeated_len--;
+    else if (miss->req != NULL)
         queue->len--;
-    }
 }
 
 static void dispose_holder(void *block)
@@ -29,15 +56,22 @@ static void dispose_holder(void *block)
 
 void miss_queue_init(miss_queue_t *queue, size_t max_len)
 {
+    memset(queue, 0, sizeof(*queue));
     h2o_linklist_init_anchor(&queue->anchor);
-    queue->len = 0;
     queue->max_len = max_len;
 }
 
-miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, size_t size, void (*run)(miss_t *miss),
-                        void (*dispose)(miss_t *miss))
+static bool is_full(const miss_queue_t *queue, uint64_t work)
 {
-    if (queue->len >= queue->max_len)
+    if (is_waiting(queue, work))
+        return queue->repeated_len >= queue->max_len * MISS_QUEUE_REPEAT_FACTOR;
+    return queue->len >= queue->max_len;
+}
+
+miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, uint64_t work, size_t size,
+                        void (*run)(miss_t *miss), void (*dispose)(miss_t *miss))
+{
+    if (is_full(queue, work))
         return NULL;
     holder_t *holder = h2o_mem_alloc_shared(&req->pool, sizeof(*holder) + size, dispose_holder);
     memset(holder, 0, sizeof(*holder) + size);
@@ -46,9 +80,14 @@ miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, size_t size, void (
     miss->req = req;
     miss->run = run;
     miss->dispose = dispose;
-    h2o_linklist_insert(&queue->anchor, &miss->link);
-    queue->len++;
+    miss->work = work;
+    link_miss(queue, miss);
     return miss;
+}
+
+void miss_queue_append(miss_queue_t *queue, miss_t *miss)
+{
+    h2o_linklist_insert(&queue->anchor, &miss->link);
 }
 
 bool miss_queue_run(miss_queue_t *queue, size_t max_count)

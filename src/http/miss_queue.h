@@ -20,22 +20,38 @@ struct miss {
     h2o_req_t *req;
     void (*run)(miss_t *miss);     /* decides and answers */
     void (*dispose)(miss_t *miss); /* releases what the miss holds; runs exactly once, with or without run */
+    uint64_t work;    /* which work it is: equal for misses of which one saves the others theirs */
+    bool is_repeated; /* the same work waited already when this one came */
+    bool is_noted;    /* counted in the queue's table */
 };
+
+enum { MISS_QUEUE_TABLE_SIZE = 4096, MISS_QUEUE_REPEAT_FACTOR = 16 };
 
 typedef struct miss_queue {
     h2o_linklist_t anchor;
-    size_t len;
+    size_t len;          /* of different works, as far as the table can tell */
+    size_t repeated_len; /* of misses whose work waits already */
     size_t max_len;
+    struct {
+        uint64_t work;
+        size_t count;
+    } table[MISS_QUEUE_TABLE_SIZE]; /* the works that wait; one that finds its place taken is not in it */
 } miss_queue_t;
 
 void miss_queue_init(miss_queue_t *queue, size_t max_len);
 
 /*
  * A miss of size bytes for req, in the memory of its pool and zeroed behind the miss_t, appended to the
- * queue. NULL when the queue is full. Its dispose runs when the request ends.
+ * queue. NULL when the queue is full: max_len different works wait, or MISS_QUEUE_REPEAT_FACTOR times as many
+ * whose work waits already, which is what a thousand callers with one new token are. Its dispose runs when
+ * the request ends.
  */
-miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, size_t size, void (*run)(miss_t *miss),
-                        void (*dispose)(miss_t *miss));
+miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, uint64_t work, size_t size,
+                        void (*run)(miss_t *miss), void (*dispose)(miss_t *miss));
+
+/* Appends the caller's own miss, without a request, which runs when all before it have run or died. Never
+ * full. */
+void miss_queue_append(miss_queue_t *queue, miss_t *miss);
 
 /* Runs at most max_count misses, oldest first. Whether it ran any. */
 bool miss_queue_run(miss_queue_t *queue, size_t max_count);

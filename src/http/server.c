@@ -79,13 +79,25 @@ static bool start_workers(server_t *server, unsigned threads, server_error_t *er
     return is_complete;
 }
 
-/* Logs the listeners of set that other does not have in the same way. */
+static bool is_public(const listener_set_t *set, const listener_t *listener)
+{
+    return listener < set->listeners + set->public_count;
+}
+
+/* Whether set has the listener, and serves the same on it in the same way. */
+static bool has_alike(const listener_set_t *set, const listener_t *listener, bool listener_is_public)
+{
+    const listener_t *same = listener_set_find(set, listener->id);
+    return same != NULL && (same->tls == NULL) == (listener->tls == NULL) &&
+           is_public(set, same) == listener_is_public;
+}
+
+/* Logs the listeners of set that other does not have alike. */
 static void log_listeners(const char *event, const listener_set_t *set, const listener_set_t *other)
 {
     for (size_t i = 0; i < set->count; i++) {
         char name[LISTENER_NAME_SIZE];
-        const listener_t *same = listener_set_find(other, set->listeners[i].id);
-        if (same != NULL && (same->tls == NULL) == (set->listeners[i].tls == NULL))
+        if (has_alike(other, &set->listeners[i], i < set->public_count))
             continue;
         listener_get_name(&set->listeners[i], name);
         log_event(LOG_LEVEL_INFO, event,

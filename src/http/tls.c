@@ -15,8 +15,8 @@ static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 static void describe(const char *what, const char *file, char *error, size_t error_size)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    snprintf(error, error_size, "%s: %s%s%s", file, what, reason == NULL ? "" : ": ",
-             reason == NULL ? "" : reason);
+    snprintf(error, error_size, "%s%s%s%s: %s", what, reason == NULL ? "" : " (",
+             reason == NULL ? "" : reason, reason == NULL ? "" : ")", file);
     ERR_clear_error();
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     /* Misses that may wait per thread: at 60 us each about a tenth of a second of work. */
@@ -102,6 +103,9 @@ static bool keep_listening(worker_setup_t *old, worker_listener_t *listener)
         if (present->id != listener->id || present->socket == NULL)
             continue;
         listener->worker = present->worker;
+        /* The one in use is enough: another would keep the socket open when that is closed. */
+        close(listener->fd);
+        listener->fd = -1;
         listener->socket = present->socket;
         listener->socket->data = listener;
         present->socket = NULL;
@@ -141,17 +145,23 @@ static void follow_limits(worker_t *worker)
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
 }
 
+static void finish_change(miss_t *marker)
+{
+    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, change_marker, marker);
+    worker_setup_free(worker->old_setup);
+    worker->old_setup = NULL;
+    sem_post(&worker->is_set_up);
+}
+
 static void change_setup(worker_t *worker)
 {
-    worker_setup_t *old = worker->setup;
-    /* What waits points into the old config. */
-    miss_queue_run(&worker->misses, SIZE_MAX);
+    worker->old_setup = worker->setup;
     worker->setup = worker->next_setup;
     worker->next_setup = NULL;
     follow_limits(worker);
-    change_listeners(worker, old);
-    worker_setup_free(old);
-    sem_post(&worker->is_set_up);
+    change_listeners(worker, worker->old_setup);
+    /* What waits points into the old config, which is given up when the queue has come so far. */
+    miss_queue_append(&worker->misses, &worker->change_marker);
 }
 
 static bool take_message(h2o_multithread_message_t *message)
@@ -217,6 +227,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     configure(worker, register_handlers, data);
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
+    worker->change_marker.run = finish_change;
     sem_init(&worker->is_set_up, 0, 0);
     return worker;
 }

@@ -48,11 +48,15 @@ static reason_t parse_part(slice_t part, json_t **out)
         return REASON_INTERNAL_ERROR;
     size_t text_len = 0;
     json_t *json = NULL;
-    if (base64url_decode(part, text, &text_len))
+    reason_t reason = REASON_MALFORMED;
+    if (base64url_decode(part, text, &text_len)) {
         json = json_parse_object((slice_t){(const char *)text, text_len});
+        if (json_ran_out_of_memory())
+            reason = REASON_INTERNAL_ERROR;
+    }
     free(text);
     if (json == NULL)
-        return REASON_MALFORMED;
+        return reason;
     *out = json;
     return REASON_NONE;
 }

@@ -1,5 +1,7 @@
 #include "evp_key.h"
 
+#include <openssl/crypto.h>
+
 #include <openssl/err.h>
 
 EVP_PKEY *evp_key_build(const char *type, int selection, OSSL_PARAM_BLD *builder)
@@ -16,4 +18,14 @@ EVP_PKEY *evp_key_build(const char *type, int selection, OSSL_PARAM_BLD *builder
     EVP_PKEY_CTX_free(ctx);
     OSSL_PARAM_free(params);
     return key;
+}
+
+/* More than one step of any key or signature allocates. */
+enum { SOME_MEMORY = 16384 };
+
+bool evp_has_memory(void)
+{
+    void *block = OPENSSL_malloc(SOME_MEMORY);
+    OPENSSL_free(block);
+    return block != NULL;
 }

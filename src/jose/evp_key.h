@@ -6,6 +6,8 @@
 #ifndef INTROSPECTD_JOSE_EVP_KEY_H
 #define INTROSPECTD_JOSE_EVP_KEY_H
 
+#include <stdbool.h>
+
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 
@@ -15,5 +17,11 @@
  */
 EVP_PKEY *evp_key_build(const char *type, int selection, OSSL_PARAM_BLD *builder)
     __attribute__((warn_unused_result));
+
+/*
+ * Whether OpenSSL gets memory now. Where it says nothing about why it failed, the failure is looked at again
+ * with memory known to be there.
+ */
+bool evp_has_memory(void);
 
 #endif

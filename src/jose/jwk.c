@@ -144,7 +144,7 @@ static bool is_same_kid(slice_t a, slice_t b)
     return slice_equal(a, b);
 }
 
-static bool is_same_material(const jwk_t *a, const jwk_t *b)
+bool jwk_is_same_material(const jwk_t *a, const jwk_t *b)
 {
     if (a->secret != NULL || b->secret != NULL)
         return a->secret != NULL && b->secret != NULL && a->secret_len == b->secret_len &&
@@ -157,7 +157,7 @@ static bool is_same_material(const jwk_t *a, const jwk_t *b)
 bool jwk_equal(const jwk_t *a, const jwk_t *b)
 {
     return is_same_kid(a->kid, b->kid) && a->algorithm == b->algorithm && a->fits == b->fits &&
-           a->signature_len == b->signature_len && is_same_material(a, b);
+           a->signature_len == b->signature_len && jwk_is_same_material(a, b);
 }
 
 void jwk_cleanse_json(json_t *json)

@@ -28,6 +28,7 @@ struct jwk {
     size_t secret_len;
     size_t signature_len; /* bytes of every signature; 0 for `oct`, where the algorithm says */
     char description[JWK_DESCRIPTION_SIZE];
+    const char *fault; /* while its set is made: why it is taken out again, static; NULL for good keys */
 };
 
 typedef enum jwk_purpose { JWK_TO_VERIFY, JWK_TO_SIGN } jwk_purpose_t;
@@ -48,6 +49,7 @@ void jwk_deinit(jwk_t *jwk);
 
 /* Whether both are the same key: kid, material and what it may verify. */
 bool jwk_equal(const jwk_t *a, const jwk_t *b);
+bool jwk_is_same_material(const jwk_t *a, const jwk_t *b);
 
 /* Overwrites the private members of a parsed JWK before its memory goes back to the heap. */
 void jwk_cleanse_json(json_t *json);

@@ -5,6 +5,7 @@
 
 #include "edwards.h"
 #include "evp_key.h"
+#include "rsa_weakness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,9 @@ static const char *check_rsa(const BIGNUM *n, const BIGNUM *e)
         return "RSA modulus over 16384 bits";
     if (!BN_is_odd(n))
         return "RSA modulus is even";
+    const char *weakness = rsa_weakness(n);
+    if (weakness != NULL)
+        return weakness;
     if (!BN_is_odd(e))
         return "RSA exponent is even";
     if (BN_num_bits(e) <= 1)

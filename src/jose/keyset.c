@@ -2,24 +2,12 @@
 
 #include "introspectd/json.h"
 
-#include "jwk_internal.h"
+#include "evp_key.h"
+#include "keyset_internal.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-struct keyset {
-    atomic_size_t holders;
-    size_t size;
-    size_t capacity;
-    jwk_t *keys; /* sorted by kid, keys without one first, equal ones in the order of the text */
-};
-
-typedef struct reporter {
-    keyset_note_cb *note;
-    void *data;
-} reporter_t;
-
-static void report(const reporter_t *reporter, const json_t *json, size_t index, bool is_skipped,
+static void report(const keyset_reporter_t *reporter, const json_t *json, size_t index, bool is_skipped,
                    const char *text)
 {
     if (reporter->note == NULL)
@@ -49,13 +37,16 @@ static bool reserve(keyset_t *keyset)
 }
 
 /* False only when memory cannot be had. */
-static bool add(keyset_t *keyset, json_t *json, size_t index, const reporter_t *reporter)
+static bool add(keyset_t *keyset, json_t *json, size_t index, const keyset_reporter_t *reporter)
 {
     if (!reserve(keyset))
         return false;
     unsigned warnings = 0;
     jwk_t *jwk = &keyset->keys[keyset->size];
     const char *error = jwk_load(json, JWK_TO_VERIFY, jwk, &warnings);
+    /* OpenSSL often does not tell a bad key from memory that ran out. */
+    if (error != NULL && error != JWK_OUT_OF_MEMORY)
+        error = evp_has_memory() ? jwk_load(json, JWK_TO_VERIFY, jwk, &warnings) : JWK_OUT_OF_MEMORY;
     if (error == JWK_OUT_OF_MEMORY)
         return false;
     jwk_cleanse_json(json);
@@ -72,7 +63,7 @@ static bool add(keyset_t *keyset, json_t *json, size_t index, const reporter_t *
     return true;
 }
 
-static bool add_all(keyset_t *keyset, json_t *json, const reporter_t *reporter)
+static bool add_all(keyset_t *keyset, json_t *json, const keyset_reporter_t *reporter)
 {
     json_t *keys = json_object_get(json, "keys");
     if (keys == NULL)
@@ -102,12 +93,24 @@ static int compare_keys(const void *a, const void *b)
     return order != 0 ? order : (left->index > right->index) - (left->index < right->index);
 }
 
+/* keys may be NULL. */
+static bool has_public_key(const json_t *keys)
+{
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        slice_t type = json_get_string(json_array_get(keys, i), "kty");
+        if (type.base != NULL && !slice_equal(type, slice_of("oct")))
+            return true;
+    }
+    return false;
+}
+
 keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, const char **error)
 {
     json_t *json = json_parse_object(text);
     const json_t *keys = json_object_get(json, "keys");
     if (json == NULL || (keys == NULL ? json_object_get(json, "kty") == NULL : !json_is_array(keys))) {
-        *error = json == NULL   ? "not a JSON object (or members are repeated, or it is nested too deeply)"
+        *error = json_ran_out_of_memory() ? JWK_OUT_OF_MEMORY
+                 : json == NULL ? "not a JSON object (or members are repeated, or it is nested too deeply)"
                  : keys == NULL ? "neither a JWK Set nor a JWK: it has no `keys` and no `kty`"
                                 : "`keys` is not an array";
         json_decref(json);
@@ -116,13 +119,14 @@ keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, cons
     keyset_t *keyset = calloc(1, sizeof(*keyset));
     if (keyset != NULL)
         atomic_init(&keyset->holders, 1);
-    const reporter_t reporter = {note, note_data};
+    const keyset_reporter_t reporter = {note, note_data};
     if (keyset == NULL || !add_all(keyset, json, &reporter)) {
         keyset_release(keyset);
         keyset = NULL;
         *error = JWK_OUT_OF_MEMORY;
-    } else if (keyset->size > 1) {
+    } else if (keyset->size > 0) {
         qsort(keyset->keys, keyset->size, sizeof(jwk_t), compare_keys);
+        keyset_apply_rules(keyset, has_public_key(keys), &reporter);
     }
     json_decref(json);
     return keyset;

@@ -125,3 +125,12 @@ void keyset_slot_set_outcome(keyset_slot_t *slot, const char *problem)
         slot->refreshed_s = clock_now_s();
     pthread_mutex_unlock(&slot->mutex);
 }
+
+void keyset_slot_keep_time(keyset_slot_t *slot, keyset_slot_t *predecessor)
+{
+    keyset_slot_status_t status;
+    keyset_slot_get_status(predecessor, &status);
+    pthread_mutex_lock(&slot->mutex);
+    slot->changed_s = status.changed_s;
+    pthread_mutex_unlock(&slot->mutex);
+}

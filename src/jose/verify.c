@@ -3,6 +3,7 @@
 #include "introspectd/base64url.h"
 
 #include "ecdsa_der.h"
+#include "evp_key.h"
 #include "ready_keys.h"
 
 #include <stdlib.h>
@@ -113,11 +114,8 @@ static reason_t verify_digest(verifier_t *verifier, ready_key_t *key, const algo
     return reason_of_failure();
 }
 
-/* OpenSSL 3.0 says nothing when memory runs out inside the verification itself: that reads as a bad
- * signature. */
-static reason_t verify_eddsa(verifier_t *verifier, const jwk_t *jwk, slice_t input, slice_t signature)
+static reason_t verify_eddsa_once(EVP_MD_CTX *ctx, const jwk_t *jwk, slice_t input, slice_t signature)
 {
-    EVP_MD_CTX *ctx = verifier->digest_ctx;
     reason_t reason = REASON_NONE;
     if (EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, jwk->pkey, NULL) != 1)
         reason = internal_error(NULL);
@@ -126,6 +124,20 @@ static reason_t verify_eddsa(verifier_t *verifier, const jwk_t *jwk, slice_t inp
         reason = reason_of_failure();
     EVP_MD_CTX_reset(ctx);
     return reason;
+}
+
+/*
+ * OpenSSL 3.0 says nothing when memory runs out inside the verification itself: that reads as a bad
+ * signature. So a bad one is looked at again, with memory known to be there.
+ */
+static reason_t verify_eddsa(verifier_t *verifier, const jwk_t *jwk, slice_t input, slice_t signature)
+{
+    reason_t reason = verify_eddsa_once(verifier->digest_ctx, jwk, input, signature);
+    if (reason != REASON_BAD_SIGNATURE)
+        return reason;
+    if (!evp_has_memory())
+        return internal_error(NULL);
+    return verify_eddsa_once(verifier->digest_ctx, jwk, input, signature);
 }
 
 static size_t signature_len(const jwk_t *jwk, const algorithm_info_t *info)

@@ -323,7 +323,8 @@ static void write_problem(const fetch_t *fetch, CURLcode code, char *out)
         snprintf(out, FETCH_PROBLEM_SIZE, "header over %d bytes", MAX_HEADER_BYTES);
     else if (fetch->stop == STOP_MEMORY || code == CURLE_OUT_OF_MEMORY)
         snprintf(out, FETCH_PROBLEM_SIZE, "out of memory");
-    else if (fetch->error[0] == '\0' || code == CURLE_COULDNT_RESOLVE_PROXY) /* may show its password */
+    else if (fetch->error[0] == '\0' ||
+             strstr(fetch->error, "roxy") != NULL) /* may show the proxy's password */
         snprintf(out, FETCH_PROBLEM_SIZE, "%s", curl_easy_strerror(code));
     else
         snprintf(out, FETCH_PROBLEM_SIZE, "%s", fetch->error);

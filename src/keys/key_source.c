@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* How long a discovered place is taken for the current one. */
+/* How long a discovered place is taken for the current one; one that lacks a key which tokens name is in
+ * doubt. */
 static const int64_t discovery_max_age_ms = INT64_C(3600) * 1000;
+static const int64_t doubtful_max_age_ms = INT64_C(60) * 1000;
 
 typedef enum stage { STAGE_IDLE, STAGE_OPENID, STAGE_OAUTH, STAGE_KEYS } stage_t;
 
@@ -31,6 +33,8 @@ struct key_source {
     char *url;      /* of the last request */
     char *jwks_uri; /* discovered; NULL: not yet, or in doubt */
     int64_t discovered_ms;
+    bool is_asked_for;   /* by a token that names a key which is not there: the running attempt */
+    bool is_in_doubt;    /* jwks_uri: it did not have that key */
     char *etag;          /* of the slot's keys; NULL: none */
     char *etag_url;      /* where it came from */
     bool is_conditional; /* the running request sends the ETag */
@@ -67,6 +71,7 @@ static keyset_t *inherit(key_source_t *source, key_source_t *like)
         return NULL;
     }
     atomic_store(&source->success_ms, success_ms);
+    atomic_store(&source->is_settled, true);
     source->has_keys = true;
     return keyset;
 }
@@ -217,11 +222,13 @@ static void begin_attempt(key_source_t *source, int64_t now_ms)
 {
     const key_source_settings_t *settings = &source->settings;
     const char *place = settings->jwks_url;
+    int64_t max_age_ms = source->is_in_doubt ? doubtful_max_age_ms : discovery_max_age_ms;
+    source->is_asked_for = keyset_slot_is_wanted(source->slot);
     /* Before the request: a token that names a new key while it runs asks again. */
     keyset_slot_take_want(source->slot);
     schedule_start(&source->schedule, now_ms);
     source->problem[0] = '\0';
-    if (place == NULL && now_ms - source->discovered_ms < discovery_max_age_ms)
+    if (place == NULL && now_ms - source->discovered_ms < max_age_ms)
         place = source->jwks_uri;
     if (place == NULL && !discovery_is_possible(settings->issuer, settings->allow_http))
         fail_with(source, "keys cannot be discovered from an issuer that is not a plain https URL", 0);
@@ -253,6 +260,7 @@ static void take_document(key_source_t *source, const fetch_result_t *result)
         free(source->jwks_uri);
         source->jwks_uri = jwks_uri;
         source->discovered_ms = clock_monotonic_ms();
+        source->is_in_doubt = false;
         source->problem[0] = '\0';
         if (!begin_request(source, STAGE_KEYS, jwks_uri))
             fail_with(source, "out of memory", 0);
@@ -282,7 +290,9 @@ static void remember_etag(key_source_t *source, const char *etag)
 static void put(key_source_t *source, keyset_t *keyset, key_report_t *report)
 {
     keyset_t *current = keyset_slot_acquire_keys(source->slot);
+    source->is_in_doubt = source->is_asked_for;
     if (current == NULL || !keyset_equal(current, keyset)) {
+        source->is_in_doubt = false;
         char url[URL_BARE_SIZE];
         url_copy_bare(source->url, url);
         keyset_slot_set_keys(source->slot, keyset_acquire(keyset));
@@ -327,6 +337,7 @@ static void finish_request(void *data, const fetch_result_t *result)
     /* The keys may have been given up while the request ran; then there is nothing that stays the same. */
     if (result->status == 304 && result->problem[0] == '\0' && source->is_conditional &&
         source->etag != NULL) {
+        source->is_in_doubt = source->is_asked_for;
         succeed(source, result);
         return;
     }

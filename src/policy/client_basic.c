@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <strings.h>
 
-/* The first half of the buffer holds what the request sent, the second half its decoded spelling. */
+/* What the request sent is at the beginning of the buffer, its decoded spelling, which is shorter, right
+ * behind. */
 enum { HALF = CLIENT_BASIC_BUFFER_SIZE / 2 };
 
 /* Form-encoding turns one byte into three at most. */
@@ -120,7 +121,7 @@ client_basic_t client_parse_basic(slice_t header_value, char *buffer, client_cre
         .client_id = {pair.base, id_len},
         .client_secret = {colon + 1, pair.len - id_len - 1},
     };
-    add_second_spelling(&credentials, buffer + HALF);
+    add_second_spelling(&credentials, buffer + pair.len);
     *out = credentials;
     return CLIENT_BASIC_OK;
 }

@@ -14,7 +14,20 @@ enum { MAX_CONFIG_BYTES = 1 << 20, MAX_THREADS = 1024, MAX_STRIPES = 4096 };
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
 
-enum { LISTEN, PATH, ADMIN, THREADS, SHUTDOWN_TIMEOUT, READY, CACHE, LIMITS, ISSUERS, CLIENTS, KEY_COUNT };
+enum {
+    LISTEN,
+    PATH,
+    ADMIN,
+    THREADS,
+    SHUTDOWN_TIMEOUT,
+    READY,
+    CORE_DUMPS,
+    CACHE,
+    LIMITS,
+    ISSUERS,
+    CLIENTS,
+    KEY_COUNT
+};
 
 static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [PATH] = {"path", false},
@@ -22,6 +35,7 @@ static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [THREADS] = {"threads", false},
                                              [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
                                              [READY] = {"ready", false},
+                                             [CORE_DUMPS] = {"core_dumps", false},
                                              [CACHE] = {"cache", false},
                                              [LIMITS] = {"limits", false},
                                              [ISSUERS] = {"issuers", true},
@@ -118,6 +132,8 @@ static bool read_config(config_loader_t *loader)
             config_duration(loader, &values[SHUTDOWN_TIMEOUT], SHUTDOWN_RANGE,
                             &loader->config->shutdown_timeout_s)) &&
            (values[READY].id == 0 || read_ready(loader, &values[READY])) &&
+           (values[CORE_DUMPS].id == 0 ||
+            config_bool(loader, &values[CORE_DUMPS], &loader->config->allows_core_dumps)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
            (values[LIMITS].id == 0 || read_limits(loader, &values[LIMITS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
@@ -158,11 +174,11 @@ static bool read_tree(config_loader_t *loader)
 {
     char *text;
     size_t len;
-    int error = file_read(loader->file, MAX_CONFIG_BYTES, &text, &len);
+    int error = config_read_file(loader->file, MAX_CONFIG_BYTES, &text, &len);
     if (error != 0) {
         char message[128];
         snprintf(message, sizeof(message), "cannot be read: %s",
-                 error == EFBIG ? "over 1 MiB" : strerror(error));
+                 error == EFBIG ? "over 1 MiB" : config_strerror(error));
         return config_fail_file(loader, 0, message);
     }
     yaml_tree_error_t tree_error;

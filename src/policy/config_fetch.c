@@ -54,10 +54,10 @@ static bool read_ca_file(config_loader_t *loader, const config_node_t *node, con
     config_quote(slice_of(fetch->ca_file), quoted);
     char *text;
     size_t len;
-    int error = file_read(fetch->ca_file, MAX_CA_BYTES, &text, &len);
+    int error = config_read_file(fetch->ca_file, MAX_CA_BYTES, &text, &len);
     if (error != 0)
         return config_fail(loader, node, "cannot read %s: %s", quoted,
-                           error == EFBIG ? "over 4 MiB" : strerror(error));
+                           error == EFBIG ? "over 4 MiB" : config_strerror(error));
     bool is_good = has_certificate((slice_t){text, len});
     free(text);
     return is_good || config_fail(loader, node, "%s: holds no certificate in PEM", quoted);
@@ -149,6 +149,7 @@ bool config_read_key_source(config_loader_t *loader, const config_node_t *item,
     size_t source;
     if (!find_source(loader, item, values, &source))
         return false;
+    issuer->keys_line = values[source].line;
     if (source != CONFIG_JWKS_FILE)
         return read_fetch(loader, identifier, values, issuer);
     for (size_t i = CONFIG_FIRST_OF_FETCH; i < CONFIG_SOURCE_KEY_COUNT; i++) {

@@ -1,4 +1,5 @@
 #include "config_internal.h"
+#include "introspectd/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,19 +41,39 @@ bool config_path(config_loader_t *loader, const config_node_t *node, char **out)
     return true;
 }
 
-/* 0 when path can be opened for reading and is no directory, else an errno value. */
-static int try_open(const char *path)
+/* Opens path, which must be a regular file: another kind could make the program wait for ever. 0 with *fd
+ * set, or an errno value, EINVAL for another kind. */
+static int open_regular(const char *path, int *fd)
 {
-    /* A pipe must not make the program wait. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return errno;
     struct stat status;
-    int error = fstat(fd, &status) != 0 ? errno : 0;
-    if (error == 0 && S_ISDIR(status.st_mode))
-        error = EISDIR;
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (opened < 0)
+        return errno;
+    int error = fstat(opened, &status) != 0 ? errno : 0;
+    if (error == 0 && !S_ISREG(status.st_mode))
+        error = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    if (error != 0) {
+        close(opened);
+        return error;
+    }
+    *fd = opened;
+    return 0;
+}
+
+int config_read_file(const char *path, size_t max_bytes, char **text, size_t *len)
+{
+    int fd = -1;
+    int error = open_regular(path, &fd);
+    if (error != 0)
+        return error;
+    error = file_read_fd(fd, max_bytes, text, len);
     close(fd);
     return error;
+}
+
+const char *config_strerror(int error)
+{
+    return error == EINVAL ? "not a regular file" : strerror(error);
 }
 
 bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
@@ -61,14 +82,16 @@ bool config_readable_file(config_loader_t *loader, const config_node_t *node, ch
     if (!config_path(loader, node, &path))
         return false;
     config_tell_file(loader, path);
-    int error = try_open(path);
+    int fd = -1;
+    int error = open_regular(path, &fd);
     if (error != 0) {
         char quoted[CONFIG_QUOTE_SIZE];
         config_set_error(loader, node, "cannot read %s: %s", config_quote(slice_of(path), quoted),
-                         strerror(error));
+                         config_strerror(error));
         free(path);
         return false;
     }
+    close(fd);
     *out = path;
     return true;
 }

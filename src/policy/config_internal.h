@@ -142,6 +142,11 @@ bool config_path(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));
 /* Makes text absolute. NULL out of memory. */
 char *config_resolve(const config_loader_t *loader, slice_t text) __attribute__((warn_unused_result));
+/* As file_read, but of a regular file only: EINVAL for another kind. */
+int config_read_file(const char *path, size_t max_bytes, char **text, size_t *len)
+    __attribute__((warn_unused_result));
+/* What such an error says to people. Static, or the C library's. */
+const char *config_strerror(int error);
 /* A path to a file that can be opened for reading, told before it is tried. */
 bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));

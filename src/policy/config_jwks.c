@@ -33,10 +33,10 @@ static keyset_t *read_keyset(config_loader_t *loader, const config_node_t *node,
     config_quote(slice_of(path), quoted);
     char *text;
     size_t len;
-    int error_number = file_read(path, MAX_JWKS_BYTES, &text, &len);
+    int error_number = config_read_file(path, MAX_JWKS_BYTES, &text, &len);
     if (error_number != 0) {
         config_set_error(loader, node, "cannot read %s: %s", quoted,
-                         error_number == EFBIG ? "over 4 MiB" : strerror(error_number));
+                         error_number == EFBIG ? "over 4 MiB" : config_strerror(error_number));
         return NULL;
     }
     note_target_t target = {loader, node, false};
@@ -57,7 +57,6 @@ bool config_read_jwks_file(config_loader_t *loader, const config_node_t *node, c
 {
     if (!config_path(loader, node, &issuer->jwks_file))
         return false;
-    issuer->jwks_file_line = node->line;
     config_tell_file(loader, issuer->jwks_file);
     keyset_t *keys = read_keyset(loader, node, issuer->jwks_file);
     if (keys == NULL)
@@ -67,10 +66,9 @@ bool config_read_jwks_file(config_loader_t *loader, const config_node_t *node, c
         keyset_release(keys);
         return config_fail_memory(loader);
     }
-    if (keyset_size(keys) == 0)
-        return config_note(loader, node, "warning: no usable key; no token of this issuer can be verified");
-    if (!keyset_is_usable(keys, issuer->algorithms))
-        return config_note(loader, node,
-                           "warning: no key fits the algorithms; no token of this issuer can be verified");
-    return true;
+    if (keyset_is_usable(keys, issuer->algorithms))
+        return true;
+    const char *problem = keyset_size(keys) == 0 ? "no usable key" : "no key fits the algorithms";
+    keyset_slot_set_outcome(issuer->keys, problem);
+    return config_note(loader, node, "warning: %s; no token of this issuer can be verified", problem);
 }

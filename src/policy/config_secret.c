@@ -31,13 +31,13 @@ static bool read_secret(config_loader_t *loader, const config_node_t *item, secr
     if (!config_path(loader, item, &path))
         return false;
     config_tell_file(loader, path);
-    int error = file_read(path, MAX_FILE_BYTES, &file->text, &file->len);
+    int error = config_read_file(path, MAX_FILE_BYTES, &file->text, &file->len);
     /* For the same reason. */
     file_free_secret(path, strlen(path));
     if (error == EFBIG)
         return config_fail(loader, item, "the file of the secret is over 4 KiB");
     if (error != 0)
-        return config_fail(loader, item, "cannot read the file of the secret: %s", strerror(error));
+        return config_fail(loader, item, "cannot read the file of the secret: %s", config_strerror(error));
     *secret = strip_newline(file);
     if (secret->len == 0)
         return config_fail(loader, item, "the secret is empty");

@@ -181,6 +181,17 @@ static uint64_t generation_of(const config_issuer_t *issuer)
     return issuer == NULL ? 0 : keyset_slot_generation(issuer->keys);
 }
 
+/*
+ * Where newer keys could turn a verdict, asks for them: the token names a key that is not there, or names
+ * none and no key that is there made it.
+ */
+static void ask_for_newer_keys(const config_issuer_t *issuer, reason_t reason, slice_t kid)
+{
+    if (reason == REASON_KEYS_UNAVAILABLE || reason == REASON_UNKNOWN_KEY ||
+        (reason == REASON_BAD_SIGNATURE && kid.len == 0))
+        keyset_slot_want(issuer->keys);
+}
+
 /* A cached value that was decided with the current keys. */
 static bool get_cached(introspect_worker_t *worker, cache_t *cache, const digest_t *key, int64_t now_s,
                        cache_hit_t *hit)
@@ -214,6 +225,8 @@ bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slic
         set_verdict(verdict, tag_reason(hit.tag), tag_issuer(config, hit.tag));
         copy_kid((slice_t){worker->answer, hit.len}, verdict->kid);
         verdict->is_from_cache = true;
+        if (verdict->issuer != NULL)
+            ask_for_newer_keys(verdict->issuer, verdict->reason, slice_of(verdict->kid));
         return true;
     }
     return false;
@@ -230,26 +243,18 @@ static reason_t find_issuer(const config_t *config, const client_t *client, cons
     return REASON_NONE;
 }
 
-/*
- * Whether newer keys could turn the verdict: the token names a key that is not there, or names none and no
- * key that is there made it.
- */
-static bool newer_keys_could_verify(const compact_header_t *header, reason_t reason)
-{
-    return reason == REASON_KEYS_UNAVAILABLE || reason == REASON_UNKNOWN_KEY ||
-           (reason == REASON_BAD_SIGNATURE && header->kid.base == NULL);
-}
-
 static reason_t try_keys(introspect_worker_t *worker, const compact_t *compact,
                          const compact_header_t *header, introspect_story_t *story)
 {
     const config_issuer_t *issuer = story->issuer;
     story->keys = keyset_slot_acquire_keys(issuer->keys);
-    if (story->keys == NULL || keyset_size(story->keys) == 0)
+    if (story->keys == NULL)
         return REASON_KEYS_UNAVAILABLE;
     const verify_rules_t rules = {.allowed = issuer->algorithms, .max_keys_tried = issuer->max_keys_tried};
     const jwk_t *used = NULL;
     reason_t reason = verify_compact(worker->verifier, story->keys, &rules, compact, header, &used);
+    if (reason == REASON_UNKNOWN_KEY && !keyset_is_usable(story->keys, issuer->algorithms))
+        return REASON_KEYS_UNAVAILABLE;
     if (reason != REASON_NONE)
         return reason;
     story->signature_is_good = true;
@@ -262,13 +267,8 @@ static reason_t verify_token(introspect_worker_t *worker, const compact_t *compa
 {
     if (!header->has_algorithm || !algorithm_set_has(story->issuer->algorithms, header->algorithm))
         return REASON_ALGORITHM_NOT_ALLOWED;
-    /* Read before the keys are: a verdict must not carry a newer generation than the keys that made it. */
-    story->generation = generation_of(story->issuer);
     reason_t reason = try_keys(worker, compact, header, story);
-    if (newer_keys_could_verify(header, reason) && keyset_slot_is_fetched(story->issuer->keys)) {
-        keyset_slot_want(story->issuer->keys);
-        story->may_change = true;
-    }
+    ask_for_newer_keys(story->issuer, reason, header->kid);
     return reason;
 }
 
@@ -298,8 +298,11 @@ static reason_t evaluate(introspect_worker_t *worker, const client_t *client, sl
         return reason;
     story->header = header->json;
     if ((reason = compact_parse_payload(&compact, &story->payload)) != REASON_NONE ||
-        (reason = find_issuer(config, client, story->payload, &story->issuer)) != REASON_NONE ||
-        (reason = verify_token(worker, &compact, header, story)) != REASON_NONE ||
+        (reason = find_issuer(config, client, story->payload, &story->issuer)) != REASON_NONE)
+        return reason;
+    /* Read before the keys are: a verdict must not carry a newer generation than the keys that made it. */
+    story->generation = generation_of(story->issuer);
+    if ((reason = verify_token(worker, &compact, header, story)) != REASON_NONE ||
         (reason = claims_check(&story->issuer->rules, header->typ, story->payload, now_s, &story->times)) !=
             REASON_NONE)
         return reason;
@@ -355,8 +358,6 @@ static int64_t min_s(int64_t a, int64_t b)
 static void remember(introspect_worker_t *worker, const digest_t *key, int64_t now_s,
                      const introspect_story_t *story, const introspect_verdict_t *verdict)
 {
-    if (story->may_change)
-        return;
     introspector_t *introspector = worker->introspector;
     const config_t *config = introspector->config;
     uint32_t tag = tag_of(config, story->issuer, story->reason);

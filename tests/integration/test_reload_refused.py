@@ -178,7 +178,7 @@ def test_address_in_use_by_somebody_else(world, started, reloads):
         assert not accepts(("127.0.0.1", free))
         assert_serves_as_before(world, started)
     # The config is good, so it is tried again by itself.
-    reloads.accepted(lambda: None, trigger="retry")
+    reloads.accepted(lambda: None)
     assert accepts(("127.0.0.1", free)) and accepts(("127.0.0.1", taken_port))
     reloads.accepted(lambda: reloads.put_config(before))
     assert not accepts(("127.0.0.1", free)) and not accepts(("127.0.0.1", taken_port))

@@ -7,8 +7,8 @@ from harness.world import AUDIENCE
 
 SETTINGS = {
     "ca_file": "ca.pem",
-    "connect_timeout": "5s",
-    "fetch_timeout": "20s",
+    "connect_timeout": "30s",
+    "fetch_timeout": "60s",
     "refresh_min": "1s",
     "refresh_max": "1h",
     "cooldown": "1s",

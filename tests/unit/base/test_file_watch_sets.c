@@ -31,7 +31,7 @@ static void what_is_undone_before_it_rests_is_no_change(void **state)
 
 static void writes_that_go_on_are_waited_for(void **state)
 {
-    static const char text[] = "a text that grows";
+    static const char text[] = "a text";
     int wait_ms = -1;
 
     (void)state;
@@ -49,6 +49,44 @@ static void writes_that_go_on_are_waited_for(void **state)
     now_ms += 1;
     assert_true(file_watch_check(watch, now_ms, &wait_ms));
     assert_no_change();
+}
+
+static void writes_that_never_end_hide_nothing_for_ever(void **state)
+{
+    int wait_ms = -1;
+    int looks = 0;
+
+    (void)state;
+    write_file("file", "0");
+    watch_file("file");
+    for (bool is_told = false; !is_told; looks++) {
+        char text[16];
+
+        assert_true(looks < 100);
+        snprintf(text, sizeof text, "%d", looks);
+        write_file("file", text);
+        now_ms += 100;
+        is_told = file_watch_check(watch, now_ms, &wait_ms);
+    }
+    assert_true(looks > 10);
+}
+
+static void a_rejected_set_can_be_good_later(void **state)
+{
+    (void)state;
+    write_file("good", "1");
+    watch_file("good");
+    write_file("tried", "1");
+    file_watch_begin(watch);
+    assert_true(file_watch_add(watch, at("tried")));
+    file_watch_reject(watch);
+    file_watch_reject(watch);
+    file_watch_commit(watch);
+    assert_no_change();
+    write_file("good", "22");
+    assert_no_change();
+    write_file("tried", "22");
+    assert_change_is_told();
 }
 
 static void one_that_changes_holds_up_the_others(void **state)
@@ -237,6 +275,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WATCH_TEST(what_is_undone_before_it_rests_is_no_change),
         WATCH_TEST(writes_that_go_on_are_waited_for),
+        WATCH_TEST(writes_that_never_end_hide_nothing_for_ever),
+        WATCH_TEST(a_rejected_set_can_be_good_later),
         WATCH_TEST(one_that_changes_holds_up_the_others),
         WATCH_TEST(a_change_while_the_set_is_gathered),
         WATCH_TEST(a_change_before_it_is_added_is_known),

@@ -118,17 +118,33 @@ static void the_place_is_remembered_for_an_hour(void **state)
 {
     (void)state;
     publish(OPENID);
+    provider_answer(provider, "/jwks", "200 OK", "Cache-Control: max-age=900\r\n", SET_A);
     source_attempt();
-    for (int i = 0; i < 10; i++) {
-        keyset_slot_want(source_fixture.slot);
-        assert_int_equal(source_attempt_after_s(359), 1);
-    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(source_attempt_after_s(900), 1);
     assert_int_equal(provider_count(provider, OPENID), 1);
-    keyset_slot_want(source_fixture.slot);
-    assert_int_equal(source_attempt_after_s(100), 1);
+    assert_int_equal(source_attempt_after_s(901), 1);
     assert_int_equal(provider_count(provider, OPENID), 2);
-    assert_int_equal(provider_count(provider, "/jwks"), 12);
+    assert_int_equal(provider_count(provider, "/jwks"), 5);
     assert_int_equal(keyset_slot_generation(source_fixture.slot), 1);
+}
+
+static void a_place_that_lacks_a_key_is_asked_for_again(void **state)
+{
+    (void)state;
+    publish(OPENID);
+    source_attempt();
+    keyset_slot_want(source_fixture.slot);
+    assert_int_equal(source_attempt_after_s(30), 1);
+    assert_int_equal(provider_count(provider, OPENID), 1);
+    /* It had no such key, and its place is a minute old. */
+    keyset_slot_want(source_fixture.slot);
+    assert_int_equal(source_attempt_after_s(30), 1);
+    assert_int_equal(provider_count(provider, OPENID), 2);
+    keyset_slot_want(source_fixture.slot);
+    assert_int_equal(source_attempt_after_s(30), 1);
+    assert_int_equal(provider_count(provider, OPENID), 2);
+    assert_int_equal(provider_count(provider, "/jwks"), 4);
 }
 
 static void a_place_that_fails_is_asked_for_again(void **state)
@@ -201,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_asks_for_peace_is_not_asked_twice, start, source_stop),
         cmocka_unit_test_setup_teardown(who_does_not_answer_is_not_asked_twice, start, source_stop),
         cmocka_unit_test_setup_teardown(the_place_is_remembered_for_an_hour, start, source_stop),
+        cmocka_unit_test_setup_teardown(a_place_that_lacks_a_key_is_asked_for_again, start, source_stop),
         cmocka_unit_test_setup_teardown(a_place_that_fails_is_asked_for_again, start, source_stop),
         cmocka_unit_test_setup_teardown(an_etag_is_not_sent_to_another_place, start, source_stop),
         cmocka_unit_test_setup_teardown(another_place_cannot_say_that_nothing_changed, start, source_stop),

@@ -61,12 +61,16 @@ static void asks_for_newer_keys_once(void **state)
     make_fetched(fixture, keyset_of(fixture->key), &wake_count);
     keyset_slot_t *slot = fixture->config->issuers[0].keys;
     char *token = token_with_header(fixture->key, "{\"alg\":\"ES256\",\"kid\":\"new\",\"typ\":\"at+jwt\"}");
-    for (int i = 0; i < 3; i++)
-        assert_decided_anew(fixture, token, REASON_UNKNOWN_KEY);
-    assert_int_equal(wake_count, 1);
-    keyset_slot_take_want(slot);
     assert_decided_anew(fixture, token, REASON_UNKNOWN_KEY);
+    for (int i = 0; i < 3; i++)
+        assert_true(introspect(fixture->worker, fixture->front, token, NOW_S).is_from_cache);
+    assert_int_equal(wake_count, 1);
+    /* From the cache too. */
+    keyset_slot_take_want(slot);
+    assert_int_equal(introspect(fixture->worker, fixture->front, token, NOW_S).reason, REASON_UNKNOWN_KEY);
     assert_int_equal(wake_count, 2);
+    keyset_slot_set_keys(slot, keyset_of(fixture->key));
+    assert_decided_anew(fixture, token, REASON_UNKNOWN_KEY);
     free(token);
 }
 
@@ -89,9 +93,11 @@ static void asks_for_newer_keys_for_a_token_without_kid(void **state)
     unsigned wake_count = 0;
     make_fetched(fixture, keyset_of(fixture->key), &wake_count);
     char *token = token_with_header(fixture->other_key, "{\"alg\":\"ES256\",\"typ\":\"at+jwt\"}");
-    for (int i = 0; i < 2; i++)
-        assert_decided_anew(fixture, token, REASON_BAD_SIGNATURE);
+    assert_decided_anew(fixture, token, REASON_BAD_SIGNATURE);
     assert_int_equal(wake_count, 1);
+    keyset_slot_take_want(fixture->config->issuers[0].keys);
+    assert_true(introspect(fixture->worker, fixture->front, token, NOW_S).is_from_cache);
+    assert_int_equal(wake_count, 2);
     free(token);
 }
 
@@ -116,6 +122,30 @@ static void keeps_unknown_keys_where_nobody_fetches(void **state)
     fixture_t *fixture = *state;
     char *token = token_with_header(fixture->key, "{\"alg\":\"ES256\",\"kid\":\"new\",\"typ\":\"at+jwt\"}");
     assert_decided_anew(fixture, token, REASON_UNKNOWN_KEY);
+    assert_true(introspect(fixture->worker, fixture->front, token, NOW_S).is_from_cache);
+    free(token);
+}
+
+static void has_no_verdict_with_keys_that_fit_no_algorithm(void **state)
+{
+    fixture_t *fixture = *state;
+    private_key_t *key = private_key_generate(ALGORITHM_EDDSA, "k1");
+    assert_non_null(key);
+    keyset_slot_set_keys(fixture->config->issuers[0].keys, keyset_of(key));
+    char *token = good_token(fixture, NOW_S + 30, "");
+    introspect_verdict_t verdict = introspect(fixture->worker, fixture->front, token, NOW_S);
+    assert_int_equal(verdict.outcome, INTROSPECT_UNAVAILABLE);
+    assert_int_equal(verdict.reason, REASON_KEYS_UNAVAILABLE);
+    private_key_free(key);
+    free(token);
+}
+
+static void keeps_refusals_of_an_algorithm(void **state)
+{
+    fixture_t *fixture = *state;
+    keyset_slot_set_keys(fixture->config->issuers[0].keys, keyset_of(fixture->key));
+    char *token = token_with_header(fixture->key, "{\"alg\":\"ES384\",\"kid\":\"k1\",\"typ\":\"at+jwt\"}");
+    assert_decided_anew(fixture, token, REASON_ALGORITHM_NOT_ALLOWED);
     assert_true(introspect(fixture->worker, fixture->front, token, NOW_S).is_from_cache);
     free(token);
 }
@@ -216,6 +246,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(asks_for_newer_keys_for_a_token_without_kid, setup, teardown),
         cmocka_unit_test_setup_teardown(asks_for_nothing_for_other_reasons, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_unknown_keys_where_nobody_fetches, setup, teardown),
+        cmocka_unit_test_setup_teardown(has_no_verdict_with_keys_that_fit_no_algorithm, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_refusals_of_an_algorithm, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_the_verdicts_of_other_issuers, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_cached_verdicts_with_their_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(serves_no_verdict_of_keys_that_are_gone, setup, teardown),
