@@ -31,12 +31,12 @@ typedef void keyset_note_cb(void *data, const keyset_note_t *note);
  * ignored with a warning note. Skipped, each with a note: unknown `kty` or `crv`, `use` other than `sig`,
  * `key_ops` without `verify` (the private half of a pair may have `sign` instead), `alg` that is not verified
  * here or contradicts the key, RSA under 2048 or over 16384 bits, a modulus that is even, divisible by a
- * small prime or has ROCA's fingerprint (CVE-2017-15361), an exponent that is even, under 3, or larger than
- * OpenSSL verifies with (3 to 65535 is used with a warning note), a point off its curve or of small order,
- * wrong lengths, bad base64url, an `oct` key under 32 bytes (RFC 7518 section 3.2), an `oct` key beside
- * public ones, different keys for one algorithm under one `kid` (RFC 7517 section 4.5). NULL when text is not
- * a strict JSON object with an array `keys` or a `kty`, or memory cannot be had; then *error is a static
- * text. A set without a usable key is legal here. note may be NULL.
+ * small prime or has ROCA's fingerprint (CVE-2017-15361), an exponent that is even, under 3, or over 256 bits
+ * (64 where the modulus has more than 3072; 3 to 65535 is used with a warning note), a point off its curve or
+ * of small order, wrong lengths, bad base64url, an `oct` key under 32 bytes (RFC 7518 section 3.2), an `oct`
+ * key beside public ones, different keys for one algorithm under one `kid` (RFC 7517 section 4.5). NULL when
+ * text is not a strict JSON object with an array `keys` or a `kty`, or memory cannot be had; then *error is a
+ * static text. A set without a usable key is legal here. note may be NULL.
  */
 keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, const char **error)
     __attribute__((warn_unused_result));

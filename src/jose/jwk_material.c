@@ -16,9 +16,17 @@
 
 /*
  * RSA: RFC 7518 section 3.3 asks for 2,048 bits. OpenSSL verifies up to 16,384 bits, and over 3,072 bits only
- * with an exponent of at most 64 bits; a key beyond that would load and then refuse every token.
+ * with an exponent of at most 64 bits; a key beyond that would load and then refuse every token. Below, the
+ * bound is that of FIPS 186-5 appendix A.1.1: an exponent as long as the modulus would make each token far
+ * more work than its size pays for.
  */
-enum { RSA_MIN_BITS = 2048, RSA_MAX_BITS = 16384, RSA_SMALL_MODULUS_BITS = 3072, RSA_MAX_EXPONENT_BITS = 64 };
+enum {
+    RSA_MIN_BITS = 2048,
+    RSA_MAX_BITS = 16384,
+    RSA_SMALL_MODULUS_BITS = 3072,
+    RSA_MAX_EXPONENT_BITS = 64,
+    RSA_MAX_EXPONENT_BITS_OF_SMALL_MODULUS = 256
+};
 
 /* 65537, the exponent that nearly every key has; smaller odd ones are legal (RFC 8017 section 3.1). */
 enum { RSA_USUAL_EXPONENT = 65537, RSA_MIN_EXPONENT = 3 };
@@ -74,7 +82,8 @@ static const char *check_rsa(const BIGNUM *n, const BIGNUM *e)
         return "RSA exponent is even";
     if (BN_num_bits(e) <= 1)
         return "RSA exponent under 3";
-    if (BN_cmp(e, n) >= 0 || (bits > RSA_SMALL_MODULUS_BITS && BN_num_bits(e) > RSA_MAX_EXPONENT_BITS))
+    if (BN_num_bits(e) >
+        (bits > RSA_SMALL_MODULUS_BITS ? RSA_MAX_EXPONENT_BITS : RSA_MAX_EXPONENT_BITS_OF_SMALL_MODULUS))
         return "RSA exponent too large";
     return NULL;
 }

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <openssl/err.h>
+
 static void report(const keyset_reporter_t *reporter, const json_t *json, size_t index, bool is_skipped,
                    const char *text)
 {
@@ -129,6 +131,9 @@ keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, cons
         keyset_apply_rules(keyset, has_public_key(keys), &reporter);
     }
     json_decref(json);
+    /* What failed on the way to a good set too, or a TLS connection of this thread would take it for its own.
+     */
+    ERR_clear_error();
     return keyset;
 }
 

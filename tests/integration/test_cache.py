@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness import expect, tokens
-from harness.world import AUDIENCE, MAIN
+from harness.world import AUDIENCE, SYMMETRIC
 
 CACHES = {
     "on": {"max_bytes": "64MiB", "stripes": 64, "max_ttl": "5m"},
@@ -97,7 +97,7 @@ def test_not_yet_valid_becomes_valid(h1, world):
 
 
 def test_more_tokens_than_the_cache_holds(h1, world):
-    base = tokens.claims(MAIN, AUDIENCE)
+    base = tokens.claims(SYMMETRIC, AUDIENCE)
     made = [tokens.sign(world.keys["oct"], "HS256", {**base, "sub": f"s{i}", "pad": "x" * 200}) for i in range(400)]
     with h1.connect() as connection:
         for _ in range(2):

@@ -8,7 +8,7 @@ import pytest
 from harness import expect, tokens
 from harness.server import run, write_config
 from harness.tokens import SIGNERS
-from harness.world import AUDIENCE, MAIN, OTHER
+from harness.world import AUDIENCE, MAIN, OTHER, issuer_of
 
 COMMANDS = ("serve", "check", "explain", "verify", "mint", "keygen")
 EX_USAGE = 64
@@ -51,15 +51,34 @@ def test_wrong_use(arguments):
 @pytest.fixture(scope="module")
 def jwks_file(world, session_directory):
     path = session_directory / "verify-jwks.json"
-    path.write_text(tokens.jwks(*world.keys.values()))
+    path.write_text(tokens.jwks(*world.public_keys()))
     return path
 
 
-def test_verify_prints_one_line_for_each_token(world, jwks_file):
+@pytest.fixture(scope="module")
+def oct_file(world, session_directory):
+    path = session_directory / "verify-oct.json"
+    path.write_text(tokens.jwks(world.keys["oct"]))
+    return path
+
+
+def test_verify_prints_one_line_for_each_token(world, jwks_file, oct_file):
     """The signature and its key alone count: an expired token is as good as any."""
-    good = [world.token(algorithm, world.keys[kid], exp=1) for algorithm, kid in SIGNERS]
-    done = run("verify", "--jwks", jwks_file, stdin="".join(token + "\n" for token in good))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n" * len(good), "")
+    for file, signers in [
+        (jwks_file, [signer for signer in SIGNERS if signer[1] != "oct"]),
+        (oct_file, [signer for signer in SIGNERS if signer[1] == "oct"]),
+    ]:
+        good = [world.token(algorithm, world.keys[kid], exp=1) for algorithm, kid in signers]
+        done = run("verify", "--jwks", file, stdin="".join(token + "\n" for token in good))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n" * len(good), "")
+
+
+def test_verify_says_which_keys_are_not_used(world, directory):
+    path = directory / "jwks.json"
+    path.write_text(tokens.jwks(world.keys["oct"], world.keys["p256"]))
+    done = run("verify", "--jwks", path, stdin=world.token("ES256") + "\n" + world.token("HS256"))
+    assert (done.returncode, done.stdout) == (1, "ok\nrefused unknown_key\n")
+    assert "key 0" in done.stderr and "symmetric" in done.stderr, done.stderr
 
 
 def test_verify_tells_why_it_refuses(world, jwks_file):
@@ -71,8 +90,8 @@ def test_verify_tells_why_it_refuses(world, jwks_file):
         "a.b": "refused malformed",
         "a.b.c.d.e": "refused encrypted",
         "eyJhbGciOiJub25lIn0.e30.": "refused algorithm_not_allowed",
-        tokens.sign_raw(world.keys["oct"], "HS256", {"alg": "HS256", "crit": ["x"], "x": 1}, {}): "refused critical_header",
-        tokens.sign_raw(world.keys["oct"], "HS256", {"alg": "HS256"}, b"no JSON at all"): "ok",
+        tokens.sign_raw(world.keys["p256"], "ES256", {"alg": "ES256", "crit": ["x"], "x": 1}, {}): "refused critical_header",
+        tokens.sign_raw(world.keys["p256"], "ES256", {"alg": "ES256"}, b"no JSON at all"): "ok",
     }
     done = run("verify", "--jwks", jwks_file, stdin="\n".join(lines) + "\n")
     assert done.returncode == 1 and done.stdout.splitlines() == list(lines.values())
@@ -221,12 +240,12 @@ def mint(directory, key, claims, *more):
 
 
 @pytest.mark.parametrize("algorithm, kid", SIGNERS, ids=lambda value: value)
-def test_minted_token_is_good(h1, world, directory, jwks_file, algorithm, kid):
+def test_minted_token_is_good(h1, world, directory, jwks_file, oct_file, algorithm, kid):
     """For the endpoint, for verify, and for python3-jwcrypto."""
-    claims = tokens.claims(MAIN, AUDIENCE)
+    claims = tokens.claims(issuer_of(algorithm), AUDIENCE)
     token = mint(directory, tokens.private_jwk(world.keys[kid]), claims, "--algorithm", algorithm)
     expect.active(h1.introspect(token, world.private), front_channel_name="Acme Support", front_channel_address="acme-support-1")
-    assert run("verify", "--jwks", jwks_file, stdin=token).stdout == "ok\n"
+    assert run("verify", "--jwks", oct_file if kid == "oct" else jwks_file, stdin=token).stdout == "ok\n"
     checked = tokens.jws.JWS()
     checked.deserialize(token, world.keys[kid])
     assert checked.jose_header["alg"] == algorithm and checked.jose_header["kid"] == kid

@@ -7,7 +7,7 @@ import pytest
 from harness import expect, tokens
 from harness.endpoint import parse_json
 from harness.http1 import request_bytes
-from harness.world import AUDIENCE, MAIN, Client
+from harness.world import AUDIENCE, SYMMETRIC, Client
 
 
 # Front's "Token introspection for channel identification"
@@ -91,7 +91,7 @@ def mapped(world, start_module_server):
 
 def bare(world, **claims):
     """A good token that has only what it must have, and these claims."""
-    base = {"iss": MAIN, "aud": AUDIENCE, "exp": tokens.now_s() + 600}
+    base = {"iss": SYMMETRIC, "aud": AUDIENCE, "exp": tokens.now_s() + 600}
     return tokens.sign(world.keys["oct"], "HS256", {**base, **claims})
 
 

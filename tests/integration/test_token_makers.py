@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from harness import expect, node, tokens
 from harness.tokens import SIGNERS, b64url, json_bytes
-from harness.world import AUDIENCE, MAIN
+from harness.world import AUDIENCE, issuer_of
 
 
-def claims():
-    return tokens.claims(MAIN, AUDIENCE)
+def claims(algorithm):
+    return tokens.claims(issuer_of(algorithm), AUDIENCE)
 
 
 def remember(token):
@@ -26,7 +26,7 @@ def remember(token):
 def test_pyjwt(h1, world, algorithm, kid):
     key = world.keys[kid]
     secret = tokens.unb64url(key.export(as_dict=True)["k"]) if kid == "oct" else key.export_to_pem(private_key=True, password=None)
-    token = remember(jwt.encode(claims(), secret, algorithm, headers={"kid": kid}))
+    token = remember(jwt.encode(claims(algorithm), secret, algorithm, headers={"kid": kid}))
     expect.is_active(h1.introspect(token, world.private))
 
 
@@ -36,7 +36,7 @@ def jose_results(world):
     node.require_package("jose")
     signers = [signer for signer in SIGNERS if signer[1] != "ed448"]
     jobs = [
-        {"jwk": tokens.private_jwk(world.keys[kid]), "header": {"alg": algorithm, "kid": kid, "typ": "at+jwt"}, "claims": claims()}
+        {"jwk": tokens.private_jwk(world.keys[kid]), "header": {"alg": algorithm, "kid": kid, "typ": "at+jwt"}, "claims": claims(algorithm)}
         for algorithm, kid in signers
     ]
     return dict(zip(signers, node.run_jobs("mint_with_jose.mjs", jobs)))
@@ -80,7 +80,7 @@ def test_openssl_command_line(h1, world, directory, algorithm, kid):
     if shutil.which("openssl") is None:
         pytest.skip("no openssl command here")
     header = {"alg": algorithm, "kid": kid}
-    signing_input = b64url(json_bytes(header)) + "." + b64url(json_bytes(claims()))
+    signing_input = b64url(json_bytes(header)) + "." + b64url(json_bytes(claims(algorithm)))
     signature = openssl_signature(directory, world.keys[kid], algorithm, signing_input.encode())
     token = remember(signing_input + "." + b64url(signature))
     expect.is_active(h1.introspect(token, world.private))
@@ -89,5 +89,5 @@ def test_openssl_command_line(h1, world, directory, algorithm, kid):
 @pytest.mark.parametrize("algorithm, kid", [signer for signer in SIGNERS if signer[1] not in ("ed25519", "ed448")], ids=lambda value: value)
 def test_authlib(h1, world, algorithm, kid):
     jose = pytest.importorskip("authlib.jose")
-    token = jose.jwt.encode({"alg": algorithm, "kid": kid}, claims(), tokens.private_jwk(world.keys[kid])).decode()
+    token = jose.jwt.encode({"alg": algorithm, "kid": kid}, claims(algorithm), tokens.private_jwk(world.keys[kid])).decode()
     expect.is_active(h1.introspect(remember(token), world.private))

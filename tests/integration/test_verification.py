@@ -7,7 +7,7 @@ import pytest
 from harness import expect, tokens
 from harness.bad_tokens import BAD_TOKENS
 from harness.server import run, wait_until, write_config
-from harness.world import AUDIENCE, MAIN, NARROW, OTHER, TYPED
+from harness.world import AUDIENCE, NARROW, OTHER, SYMMETRIC, TYPED
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +46,13 @@ GOOD_TOKENS = [
     ("fractional-dates", lambda w: w.token(exp=tokens.now_s() + 3600.75, nbf=tokens.now_s() - 10.25, iat=1.5)),
     ("exponent-dates", lambda w: tokens.sign_raw(
         w.keys["oct"], "HS256", {"alg": "HS256", "kid": "oct"},
-        tokens.json_bytes(tokens.claims(MAIN, AUDIENCE, exp=None))[:-1] + b',"exp":2.5e10}')),
+        tokens.json_bytes(tokens.claims(SYMMETRIC, AUDIENCE, exp=None))[:-1] + b',"exp":2.5e10}')),
     ("last-second-of-9999", lambda w: w.token(exp=253402300799)),
     ("no-typ", lambda w: w.token(header={"typ": None})),
     ("any-typ", lambda w: w.token(header={"typ": "something"})),
     ("unknown-header-members", lambda w: w.token(header={"x": {"y": [1]}, "jku": "https://evil.example", "x5u": "x", "x5c": ["x"]})),
     ("header-with-white-space", lambda w: tokens.sign_raw(
-        w.keys["oct"], "HS256", b'{"typ":"JWT",\r\n "alg":"HS256"}', tokens.claims(MAIN, AUDIENCE))),
+        w.keys["oct"], "HS256", b'{"typ":"JWT",\r\n "alg":"HS256"}', tokens.claims(SYMMETRIC, AUDIENCE))),
     ("typed", lambda w: w.token(issuer=TYPED, token_use="access", aud="anything", header={"typ": "at+jwt"})),
     ("typed-long", lambda w: w.token(issuer=TYPED, token_use="access", aud=None, header={"typ": "application/AT+JWT"})),
     ("other-issuer", lambda w: w.token("ES256", w.other_key, issuer=OTHER)),
@@ -154,7 +154,7 @@ def jwks_text(*members):
 @pytest.fixture(scope="module")
 def keys_server(world, start_module_server):
     """One issuer for each peculiar key set."""
-    rsa, p256 = tokens.public_jwk(world.keys["rsa"]), tokens.public_jwk(world.keys["p256"])
+    rsa, p256, secret = (tokens.public_jwk(world.keys[kid]) for kid in ("rsa", "p256", "oct"))
     small = tokens.jwk.JWK.generate(kty="RSA", size=1024, kid="small")
     short = tokens.jwk.JWK.generate(kty="oct", size=248, kid="short")
     sets = {
@@ -166,9 +166,12 @@ def keys_server(world, start_module_server):
         "other-operations": jwks_text({**rsa, "key_ops": ["encrypt"]}, {**p256, "key_ops": ["verify"]}),
         "own-algorithm": jwks_text({**rsa, "alg": "RS512"}, {**p256, "alg": "ES256"}),
         "small-rsa": jwks_text(tokens.public_jwk(small), p256),
-        "short-secret": jwks_text(tokens.public_jwk(short), p256),
+        "short-secret": jwks_text(tokens.public_jwk(short), secret),
         "private-published": jwks_text(tokens.private_jwk(world.keys["rsa"])),
         "extra-members": jwks_text({**rsa, "x5c": ["x"], "x5t": "y", "issuer": "z", "nested": {"a": [1]}}),
+        "mixed": jwks_text(secret, rsa),
+        "one-kid-two-keys": jwks_text(p256, {**tokens.public_jwk(world.other_key), "kid": "p256"}, {**rsa, "kid": "p256"}),
+        "one-key-twice": jwks_text(p256, p256),
     }  # fmt: skip
     issuers = [
         {"issuer": f"https://{name}.example", "jwks_file": f"{name}.json", "algorithms": list(tokens.ALGORITHMS), "audience": "any"}
@@ -194,6 +197,11 @@ def keys_server(world, start_module_server):
         ("own-algorithm", "ES256", True),
         ("private-published", "RS256", True),
         ("extra-members", "RS256", True),
+        ("short-secret", "HS256", True),
+        ("mixed", "HS256", False),
+        ("mixed", "RS256", True),
+        ("one-kid-two-keys", "ES256", False),
+        ("one-key-twice", "ES256", True),
     ],
 )
 def test_key_sets(keys_server, world, name, algorithm, is_active):

@@ -7,7 +7,7 @@ from jwcrypto import jwe
 
 from harness import tokens
 from harness.tokens import b64url, json_bytes, sign_raw, signature_of, with_signature
-from harness.world import AUDIENCE, MAX_TOKEN, NARROW, TYPED
+from harness.world import AUDIENCE, MAIN, MAX_TOKEN, NARROW, SYMMETRIC, TYPED
 
 LAST_SECOND_OF_9999 = 253402300799
 ONE_OF_EACH_KIND = ("HS256", "RS256", "ES256", "EdDSA")
@@ -18,7 +18,11 @@ def header(algorithm, **more):
 
 
 def claims(**changes):
-    return tokens.claims("https://idp.example.com/", AUDIENCE, **changes)
+    return tokens.claims(MAIN, AUDIENCE, **changes)
+
+
+def hs_claims(**changes):
+    return tokens.claims(SYMMETRIC, AUDIENCE, **changes)
 
 
 def hs256(world, head, payload):
@@ -116,35 +120,35 @@ BAD_TOKENS = [
     ("junk-in-signature", "malformed", lambda w: w.token() + "!!!"),
     ("trailing-bits", "malformed", lambda w: another_last_character(w.token("HS256"))),
     ("impossible-length", "malformed", lambda w: w.token("HS256") + "AA"),
-    ("header-no-json", "malformed", lambda w: hs256(w, b"alg=HS256", claims())),
-    ("header-array", "malformed", lambda w: hs256(w, [header("HS256")], claims())),
-    ("header-cut-off", "malformed", lambda w: hs256(w, b'{"alg":"HS256"', claims())),
-    ("header-repeated-alg", "malformed", lambda w: hs256(w, b'{"alg":"none","kid":"oct","alg":"HS256"}', claims())),
-    ("header-repeated-escaped", "malformed", lambda w: hs256(w, rb'{"alg":"HS256","kid":"oct","\u006bid":"oct"}', claims())),
-    ("header-no-alg", "malformed", lambda w: hs256(w, {"kid": "oct"}, claims())),
-    ("header-alg-number", "malformed", lambda w: hs256(w, {"alg": 1, "kid": "oct"}, claims())),
-    ("header-kid-number", "malformed", lambda w: hs256(w, {"alg": "HS256", "kid": 1}, claims())),
-    ("header-typ-list", "malformed", lambda w: hs256(w, header("HS256", typ=["JWT"]), claims())),
+    ("header-no-json", "malformed", lambda w: hs256(w, b"alg=HS256", hs_claims())),
+    ("header-array", "malformed", lambda w: hs256(w, [header("HS256")], hs_claims())),
+    ("header-cut-off", "malformed", lambda w: hs256(w, b'{"alg":"HS256"', hs_claims())),
+    ("header-repeated-alg", "malformed", lambda w: hs256(w, b'{"alg":"none","kid":"oct","alg":"HS256"}', hs_claims())),
+    ("header-repeated-escaped", "malformed", lambda w: hs256(w, rb'{"alg":"HS256","kid":"oct","\u006bid":"oct"}', hs_claims())),
+    ("header-no-alg", "malformed", lambda w: hs256(w, {"kid": "oct"}, hs_claims())),
+    ("header-alg-number", "malformed", lambda w: hs256(w, {"alg": 1, "kid": "oct"}, hs_claims())),
+    ("header-kid-number", "malformed", lambda w: hs256(w, {"alg": "HS256", "kid": 1}, hs_claims())),
+    ("header-typ-list", "malformed", lambda w: hs256(w, header("HS256", typ=["JWT"]), hs_claims())),
     ("payload-no-json", "malformed", lambda w: hs256(w, header("HS256"), b"Payload")),
-    ("payload-array", "malformed", lambda w: hs256(w, header("HS256"), [claims()])),
+    ("payload-array", "malformed", lambda w: hs256(w, header("HS256"), [hs_claims()])),
     ("payload-string", "malformed", lambda w: hs256(w, header("HS256"), b'"text"')),
-    ("payload-repeated-exp", "malformed", lambda w: hs256(w, header("HS256"), b'{"exp":1,' + json_bytes(claims())[1:])),
-    ("payload-repeated-deep", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(claims())[:-1] + b',"a":{"b":1,"b":2}}')),
-    ("payload-nul-behind", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(claims()) + b"\0")),
-    ("payload-two-objects", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(claims()) * 2)),
-    ("payload-not-utf8", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(claims())[:-1] + b',"a":"\xff"}')),
+    ("payload-repeated-exp", "malformed", lambda w: hs256(w, header("HS256"), b'{"exp":1,' + json_bytes(hs_claims())[1:])),
+    ("payload-repeated-deep", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(hs_claims())[:-1] + b',"a":{"b":1,"b":2}}')),
+    ("payload-nul-behind", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(hs_claims()) + b"\0")),
+    ("payload-two-objects", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(hs_claims()) * 2)),
+    ("payload-not-utf8", "malformed", lambda w: hs256(w, header("HS256"), json_bytes(hs_claims())[:-1] + b',"a":"\xff"}')),
     ("payload-deep", "malformed", lambda w: hs256(w, header("HS256"), b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}")),
     ("encrypted", "encrypted", encrypted),
     ("too-long", "too_long", lambda w: w.token("HS256", filler="x" * MAX_TOKEN)),
     # The header
-    ("crit", "critical_header", lambda w: hs256(w, header("HS256", crit=["exp"], exp=1), claims())),
-    ("crit-b64", "critical_header", lambda w: hs256(w, header("HS256", crit=["b64"], b64=True), claims())),
-    ("b64-false", "critical_header", lambda w: hs256(w, header("HS256", b64=False), claims())),
+    ("crit", "critical_header", lambda w: hs256(w, header("HS256", crit=["exp"], exp=1), hs_claims())),
+    ("crit-b64", "critical_header", lambda w: hs256(w, header("HS256", crit=["b64"], b64=True), hs_claims())),
+    ("b64-false", "critical_header", lambda w: hs256(w, header("HS256", b64=False), hs_claims())),
     ("alg-none", "algorithm_not_allowed", lambda w: unsigned("none")),
     ("alg-none-mixed-case", "algorithm_not_allowed", lambda w: unsigned("nOnE")),
     ("alg-empty", "algorithm_not_allowed", lambda w: unsigned("")),
-    ("alg-lower-case", "algorithm_not_allowed", lambda w: hs256(w, {"alg": "hs256", "kid": "oct"}, claims())),
-    ("alg-unknown", "algorithm_not_allowed", lambda w: hs256(w, {"alg": "ES256K", "kid": "p256"}, claims())),
+    ("alg-lower-case", "algorithm_not_allowed", lambda w: hs256(w, {"alg": "hs256", "kid": "oct"}, hs_claims())),
+    ("alg-unknown", "algorithm_not_allowed", lambda w: hs256(w, {"alg": "ES256K", "kid": "p256"}, hs_claims())),
     ("alg-not-on-the-list", "algorithm_not_allowed", lambda w: w.token("ES256", issuer=NARROW)),
     ("alg-hmac-not-on-the-list", "algorithm_not_allowed", lambda w: w.token("HS256", issuer=NARROW)),
     # The key
@@ -154,6 +158,7 @@ BAD_TOKENS = [
     ("kid-of-another-type", "unknown_key", lambda w: w.token("RS256", header={"kid": "p256"})),
     ("curve-of-another-algorithm", "unknown_key", lambda w: sign_raw(w.keys["p256"], "ES256", header("ES256", kid="p384"), claims())),
     ("hmac-with-the-public-key", "unknown_key", hmac_with_the_public_key),
+    ("hmac-where-keys-are-public", "unknown_key", lambda w: w.token("HS256", issuer=MAIN)),
     # The signature
     ("key-of-another-issuer", "bad_signature", lambda w: w.token("ES256", w.other_key)),
     ("key-of-the-header", "bad_signature", lambda w: w.token(key=w.stranger["rsa"], header={"jwk": tokens.public_jwk(w.stranger["rsa"])})),
@@ -186,7 +191,7 @@ BAD_TOKENS = [
     ("no-expiry", "missing_expiry", lambda w: w.token(exp=None)),
     ("expiry-string", "invalid_claim", lambda w: w.token(exp=str(tokens.now_s() + 3600))),
     ("expiry-true", "invalid_claim", lambda w: w.token(exp=True)),
-    ("expiry-null", "invalid_claim", lambda w: hs256(w, header("HS256"), {**claims(), "exp": None})),
+    ("expiry-null", "invalid_claim", lambda w: hs256(w, header("HS256"), {**hs_claims(), "exp": None})),
     ("expiry-negative", "invalid_claim", lambda w: w.token(exp=-1)),
     ("expiry-after-9999", "invalid_claim", lambda w: w.token(exp=LAST_SECOND_OF_9999 + 1)),
     ("expiry-huge", "invalid_claim", lambda w: w.token(exp=1e300)),

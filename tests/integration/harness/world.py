@@ -18,10 +18,19 @@ MAIN = "https://idp.example.com/"
 TYPED = "https://typed.example.com"
 NARROW = "https://narrow.example.com"
 OTHER = "https://other.example.com"
+SYMMETRIC = "https://hmac.example.com"
 AUDIENCE = "https://channels.example.com"
 
 MAX_TOKEN = 16 * 1024
 MAX_BODY = 64 * 1024
+
+
+OF_ITS_KEY = object()
+
+
+def issuer_of(algorithm):
+    """The issuer whose keys sign with it: a set with symmetric keys is nobody else's."""
+    return SYMMETRIC if tokens.KEY_OF_ALGORITHM[algorithm] == "oct" else MAIN
 
 
 class Client:
@@ -86,7 +95,8 @@ class World:
             Client("umlaut", "schlüssel-" + secrets.token_urlsafe(8)),
         ]
         self.files = {
-            "main.json": tokens.jwks(*self.keys.values()),
+            "main.json": tokens.jwks(*self.public_keys()),
+            "oct.json": tokens.jwks(self.keys["oct"]),
             "other.json": tokens.jwks(self.other_key),
             "rotated-1.secret": self.rotated.secret,
             "rotated-2.secret": self.rotated_next.secret + "\n",
@@ -94,14 +104,18 @@ class World:
             "tls.key": self.certificate_key,
         }
 
+    def public_keys(self):
+        return [key for kind, key in self.keys.items() if kind != "oct"]
+
     def secrets(self):
         clients = [self.private, self.shared, self.rfc, self.limited, self.polite, self.strict_rfc]
         clients += [self.rotated, self.rotated_next, *self.awkward]
         return [client.secret for client in clients]
 
-    def token(self, algorithm="RS256", key=None, header=None, issuer=MAIN, **changes):
-        """A good token of the main issuer, or one with changes."""
+    def token(self, algorithm="RS256", key=None, header=None, issuer=OF_ITS_KEY, **changes):
+        """A good token of the main issuer (of the symmetric one for HS*), or one with changes."""
         key = key or self.keys[tokens.KEY_OF_ALGORITHM[algorithm]]
+        issuer = issuer_of(algorithm) if issuer is OF_ITS_KEY else issuer
         return tokens.sign(key, algorithm, tokens.claims(issuer, AUDIENCE, **changes), **(header or {}))
 
     def issuers(self):
@@ -119,6 +133,7 @@ class World:
             },
             {"issuer": NARROW, "jwks_file": "main.json", "algorithms": ["RS256"], "audience": [AUDIENCE], "leeway": "10m"},
             {"issuer": OTHER, "jwks_file": "other.json", "algorithms": ["ES256"], "audience": [AUDIENCE]},
+            {**main, "issuer": SYMMETRIC, "jwks_file": "oct.json", "audience": [AUDIENCE], "leeway": "0s"},
         ]
 
     def client_entry(self, client, profile="rfc7662", **more):

@@ -94,6 +94,23 @@ static void what_stands_behind_or_before_is_refused(void **state)
     assert_false(accepts("{}\xc2\xa0"));
 }
 
+/* jansson skips one that stands where it has looked one byte ahead. */
+static void a_nul_byte_is_refused_anywhere(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"a\": [1,-2.5e3 ,true , null,false],\"b\":{\"c\":\"d\"}, \"e\":0}";
+    enum { LEN = sizeof(TEXT) - 1 };
+    assert_true(is_accepted((slice_t){TEXT, LEN}));
+    for (size_t at = 0; at <= LEN; at++) {
+        char with_nul[LEN + 1];
+        memcpy(with_nul, TEXT, at);
+        with_nul[at] = '\0';
+        memcpy(with_nul + at + 1, TEXT + at, LEN - at);
+        if (is_accepted((slice_t){with_nul, sizeof(with_nul)}))
+            fail_msg("accepted with a NUL before byte %zu", at);
+    }
+}
+
 static void repeated_members_are_refused_at_any_depth(void **state)
 {
     (void)state;
@@ -247,6 +264,7 @@ int main(void)
         cmocka_unit_test(objects_are_accepted),
         cmocka_unit_test(other_values_are_refused),
         cmocka_unit_test(what_stands_behind_or_before_is_refused),
+        cmocka_unit_test(a_nul_byte_is_refused_anywhere),
         cmocka_unit_test(repeated_members_are_refused_at_any_depth),
         cmocka_unit_test(bad_strings_are_refused),
         cmocka_unit_test(numbers_that_overflow_are_refused),

@@ -145,11 +145,14 @@ static void the_order_of_the_text_does_not_count(void **state)
     (void)state;
     const private_key_t *rsa = keys[ALGORITHM_RS256];
     const private_key_t *ec = keys[ALGORITHM_ES256];
+    const private_key_t *okp = keys[ALGORITHM_EDDSA];
     const private_key_t *oct = keys[ALGORITHM_HS256];
-    assert_true(is_equal(set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), jwk_of(oct, NULL)),
-                         set_of(jwk_of(oct, NULL), jwk_of(rsa, "a"), jwk_of(ec, "b"))));
-    assert_true(is_equal(set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), jwk_of(oct, "c")),
-                         set_of(jwk_of(oct, "c"), jwk_of(ec, "b"), jwk_of(rsa, "a"))));
+    assert_true(is_equal(set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), jwk_of(okp, NULL)),
+                         set_of(jwk_of(okp, NULL), jwk_of(rsa, "a"), jwk_of(ec, "b"))));
+    assert_true(is_equal(set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), jwk_of(okp, "c")),
+                         set_of(jwk_of(okp, "c"), jwk_of(ec, "b"), jwk_of(rsa, "a"))));
+    assert_true(is_equal(set_of(jwk_of(oct, "a"), jwk_of(oct, "b"), NULL),
+                         set_of(jwk_of(oct, "b"), jwk_of(oct, "a"), NULL)));
     assert_false(is_equal(set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), NULL),
                           set_of(jwk_of(rsa, "b"), jwk_of(ec, "a"), NULL)));
 }
@@ -201,7 +204,7 @@ static void a_key_more_or_less_differs(void **state)
     assert_false(
         is_equal(set_of(jwk_of(ec, "b"), NULL, NULL), set_of(jwk_of(rsa, "a"), jwk_of(ec, "b"), NULL)));
     assert_false(
-        is_equal(set_of(jwk_of(rsa, "a"), NULL, NULL), set_of(jwk_of(rsa, "a"), jwk_of(rsa, "a"), NULL)));
+        is_equal(set_of(jwk_of(rsa, NULL), NULL, NULL), set_of(jwk_of(rsa, NULL), jwk_of(rsa, NULL), NULL)));
 }
 
 /* An RSA key, and a secret of 64 bytes, fit several algorithms: their own `alg` says which one is meant. */

@@ -44,13 +44,29 @@ static const char *judge_rsa(const unsigned char *n, size_t n_len, const unsigne
     return text;
 }
 
-/* An odd number of that many bits; nobody looks for its factors. */
+static bool has_small_factor(const unsigned char *n, size_t len)
+{
+    for (unsigned divisor = 3; divisor <= 167; divisor += 2) {
+        unsigned remainder = 0;
+        for (size_t i = 0; i < len; i++)
+            remainder = (remainder << 8 | n[i]) % divisor;
+        if (remainder == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An odd number of that many bits without small factors; nobody looks for others. */
 static size_t modulus(size_t bits, unsigned char *out)
 {
     size_t len = (bits + 7) / 8;
     memset(out, 0xa5, len);
     out[0] = (unsigned char)(1u << (bits + 7) % 8);
     out[len - 1] = 0x01;
+    while (has_small_factor(out, len)) {
+        assert_int_not_equal(out[len - 1], 0xff);
+        out[len - 1] = (unsigned char)(out[len - 1] + 2);
+    }
     return len;
 }
 
