@@ -177,6 +177,9 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
      * told more. */
     if (problem == NULL || head.authorization.base != NULL)
         error = authenticate(worker, head.authorization, &body, &client);
+    /* It has served its purpose; the bytes are the request's. */
+    if (body.client_secret.base != NULL)
+        OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);
     if (error == NULL && problem != NULL)
         error = &malformed;
     if (error == NULL && body.token.base == NULL)

@@ -5,6 +5,8 @@
 
 #include <strings.h>
 
+#include <openssl/crypto.h>
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -92,11 +94,17 @@ static const char *parse_json(const char *bytes, size_t len, request_body_t *out
     return NULL;
 }
 
-/* Decodes len bytes at base in place. */
+/* Decodes len bytes at base in place. What is left behind the shorter result, perhaps of a secret, is
+ * cleansed. */
 static bool decode(char *base, size_t len, slice_t *out)
 {
     *out = (slice_t){base, len};
-    return !form_is_encoded(*out) || form_decode(*out, base, &out->len);
+    if (!form_is_encoded(*out))
+        return true;
+    if (!form_decode(*out, base, &out->len))
+        return false;
+    OPENSSL_cleanse(base + out->len, len - out->len);
+    return true;
 }
 
 static slice_t *parameter_place(request_body_t *body, slice_t name)

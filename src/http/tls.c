@@ -1,13 +1,18 @@
 #include "tls.h"
 
+#include "introspectd/file.h"
+
 #include <h2o.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 /* A name, a MAC key and a cipher key, as OpenSSL 3 lays them out. */
 enum { TICKET_KEYS_SIZE = 80 };
+
+enum { MAX_KEY_BYTES = 1 << 20 };
 
 /* RFC 9325 section 4.2: forward secrecy and AEAD only. TLS 1.3 has no others. */
 static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -33,6 +38,22 @@ static int refuse_passphrase(char *buffer, int size, int is_for_writing, void *d
     return -1;
 }
 
+/* OpenSSL's own reader of files would leave the text in a buffer of the C library's. */
+static bool use_private_key(SSL_CTX *context, const char *file)
+{
+    char *text;
+    size_t len;
+    if (file_read(file, MAX_KEY_BYTES, &text, &len) != 0)
+        return false;
+    BIO *bio = BIO_new_mem_buf(text, (int)len);
+    EVP_PKEY *key = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
+    bool is_used = key != NULL && SSL_CTX_use_PrivateKey(context, key) == 1;
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    file_free_secret(text, len);
+    return is_used;
+}
+
 /* The keys under which session tickets are sealed: with those of its predecessor a context resumes its
  * sessions. */
 static bool copy_ticket_keys(SSL_CTX *to, SSL_CTX *from)
@@ -56,14 +77,13 @@ SSL_CTX *tls_context_new(const char *certificate_file, const char *private_key_f
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     /* Sessions are in the clients' tickets alone, so that they outlive the context and cost no memory. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
     bool is_usable = false;
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context, TLS12_CIPHERS) != 1)
         snprintf(error, error_size, "OpenSSL refuses TLS 1.2 or its ciphers");
     else if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
         describe("not a PEM certificate chain", certificate_file, error, error_size);
-    else if (SSL_CTX_use_PrivateKey_file(context, private_key_file, SSL_FILETYPE_PEM) != 1)
+    else if (!use_private_key(context, private_key_file))
         describe("not the certificate's PEM private key", private_key_file, error, error_size);
     else if (predecessor != NULL && !copy_ticket_keys(context, predecessor))
         snprintf(error, error_size, "OpenSSL refuses the session tickets' keys");

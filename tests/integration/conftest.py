@@ -5,10 +5,9 @@ import tempfile
 
 import pytest
 
-from harness import tokens
 from harness.endpoint import H1_PROTOCOLS, H2_PROTOCOLS, PROTOCOLS, Endpoint
 from harness.secrecy import assert_nothing_secret_was_logged
-from harness.server import BINARY, REPOSITORY, Server, free_port
+from harness.server import BINARY, Server, free_port
 from harness.world import World
 
 
@@ -55,7 +54,8 @@ class Running:
 
 def _start(directory, config, files, listen, endpoints):
     admin_port = free_port()
-    config = {**config, "listen": listen, "admin": {"address": f"127.0.0.1:{admin_port}"}}
+    # Tests count descriptors and processor time, which the system otherwise shows to root alone.
+    config = {"core_dumps": True, **config, "listen": listen, "admin": {"address": f"127.0.0.1:{admin_port}"}}
     admin = Endpoint("h1", ("127.0.0.1", admin_port))
     addresses = [endpoint.address for endpoint in endpoints.values()] + [admin.address]
     server = Server(directory, config, files, addresses).start()
@@ -132,20 +132,3 @@ def h2_endpoint(request, running):
 @pytest.fixture
 def h1(running):
     return running.endpoints["h1"]
-
-
-@pytest.fixture(scope="session")
-def vectors():
-    path = REPOSITORY.parent / "shared" / "vectors"
-    if not path.is_dir():
-        pytest.skip("no ../shared/vectors here")
-    return path
-
-
-@pytest.fixture(scope="session")
-def public_files(world, session_directory):
-    """The main issuer's keys as files: what `verify` and `mint` read."""
-    folder = session_directory / "keys"
-    folder.mkdir()
-    (folder / "jwks.json").write_text(tokens.jwks(*world.keys.values()))
-    return folder

@@ -19,7 +19,16 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 
+class Sent:
+    """What callers of this test run sent and must not find again, and what they were told besides good answers."""
+
+    secrets = set()
+    tokens = set()
+    answers = []
+
+
 def basic(client_id, secret, form_encoded=False):
+    Sent.secrets.add(secret)
     if form_encoded:
         client_id, secret = quote_plus(client_id), quote_plus(secret)
     credentials = f"{client_id}:{secret}".encode("utf-8")
@@ -92,7 +101,10 @@ class Endpoint:
 
     def request(self, method, path, headers=(), body=None):
         with self.connect() as connection:
-            return connection.request(method, path, headers, body)
+            response = connection.request(method, path, headers, body)
+        if response.status != 200 or method != "POST":
+            Sent.answers.append(response.body.decode("utf-8", "replace"))
+        return response
 
     def post(self, body, headers=(), content_type=FORM, authorization=None):
         headers = list(headers)
@@ -104,6 +116,8 @@ class Endpoint:
 
     def introspect(self, token, client, form="form", method="client_secret_basic", connection=None):
         """One well-formed introspection; client has client_id and secret."""
+        Sent.tokens.add(token)
+        Sent.secrets.add(client.secret)
         headers, pairs = [], [("token", token)]
         if method == "client_secret_basic":
             headers.append(basic(client.client_id, client.secret))

@@ -19,6 +19,8 @@ STOP_TIMEOUT_S = 30
 
 _ports_given = set()
 
+printed = []  # by every command of this test run, for the look for secrets
+
 
 def free_port(family=socket.AF_INET):
     """
@@ -65,6 +67,8 @@ def run(*arguments, stdin="", cwd=None, timeout=60):
         timeout=timeout,
     )
     done.stdout, done.stderr = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    # These two are for printing keys and tokens.
+    printed.append(done.stderr if arguments[:1] in [("mint",), ("keygen",)] else done.stdout + done.stderr)
     assert_no_sanitizer_report(done.stderr)
     return done
 
@@ -97,12 +101,16 @@ def accepts(address):
 
 
 class Server:
-    """One `introspectd serve`. addresses are those that it must accept on before it counts as started."""
+    """
+    One `introspectd serve`. addresses are those that it must accept on before it counts as started; prefix is a command that runs
+    its command.
+    """
 
     started = []  # every server of this test run, for the look at what was logged
 
-    def __init__(self, directory, config, files=None, addresses=()):
+    def __init__(self, directory, config, files=None, addresses=(), prefix=()):
         self.directory = directory
+        self.prefix = list(prefix)
         self.config_file = write_config(directory, config, files)
         self.addresses = list(addresses)
         self.log_file = directory / "stderr.log"
@@ -111,9 +119,8 @@ class Server:
 
     def start(self):
         with open(self.log_file, "wb") as log:
-            self.process = subprocess.Popen(
-                [str(BINARY), "serve", "--config", str(self.config_file)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            command = [*self.prefix, str(BINARY), "serve", "--config", str(self.config_file)]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Server.started.append(self)
         deadline = time.monotonic() + START_TIMEOUT_S
         for address in self.addresses:

@@ -195,9 +195,23 @@ static void tells_media_types(void **state)
     assert_false(request_body_type_from_content_type((slice_t){NULL, 0}, &type));
 }
 
+static void leaves_nothing_behind_what_it_decodes(void **state)
+{
+    (void)state;
+    char text[] = "client_secret=%73%65%63ret%2B&token=t";
+    request_body_t body;
+    assert_null(request_body_parse(REQUEST_BODY_FORM, text, sizeof(text) - 1, &body));
+    assert_slice(body.client_secret, "secret+");
+    for (const char *c = body.client_secret.base + body.client_secret.len; *c != '&'; c++)
+        assert_int_equal(*c, 0);
+    assert_slice(body.token, "t");
+    request_body_deinit(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leaves_nothing_behind_what_it_decodes),
         cmocka_unit_test(finds_the_token_in_json),
         cmocka_unit_test(refuses_json_that_is_not_one_object),
         cmocka_unit_test(refuses_deep_json),

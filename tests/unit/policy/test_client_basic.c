@@ -167,10 +167,34 @@ static void test_length_is_bounded_by_the_buffer(void **state)
     assert_int_equal(parse(header, buffer, &credentials), CLIENT_BASIC_MALFORMED);
 }
 
+/* The caller cleanses as much, and no more. */
+static void test_what_is_written_follows_from_the_length(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "Basic YTpi",
+        "Basic czolM0FlJTI1Yw==",             /* s:%3Ae%25c */
+        "Basic JTYxJTYxJTYxOiU2MSU2MSU2MQ==", /* %61%61%61:%61%61%61 */
+        "Basic YSthK2ErYSthOmErYSthK2ErYQ==", /* a+a+a+a+a:a+a+a+a+a */
+        "Basic YTolNjElNg==",                 /* a:%61%6 */
+        "Basic YTpi!",
+    };
+
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        char buffer[CLIENT_BASIC_BUFFER_SIZE];
+        client_credentials_t credentials;
+        memset(buffer, '~', sizeof(buffer));
+        (void)parse(headers[i], buffer, &credentials);
+        for (size_t at = 2 * strlen(headers[i]); at < sizeof(buffer); at++)
+            assert_int_equal(buffer[at], '~');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_that_are_read),
+        cmocka_unit_test(test_what_is_written_follows_from_the_length),
         cmocka_unit_test(test_headers_that_are_refused),
         cmocka_unit_test(test_second_spelling),
         cmocka_unit_test(test_length_is_bounded_by_the_buffer),

@@ -56,6 +56,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->threads, 0);
     assert_int_equal(config->shutdown_timeout_s, 10);
     assert_false(config->is_ready_with_any);
+    assert_false(config->allows_core_dumps);
     assert_int_equal(config->cache.max_bytes, 64 << 20);
     assert_int_equal(config->cache.stripes, 64);
     assert_int_equal(config->cache.max_ttl_s, 300);
@@ -106,6 +107,7 @@ static const char FULL[] =
     "threads: 1024\n"
     "shutdown_timeout: 1h\n"
     "ready: any\n"
+    "core_dumps: true\n"
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216 }\n"
     "issuers:\n"
@@ -179,6 +181,7 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->threads, 1024);
     assert_int_equal(config->shutdown_timeout_s, 3600);
     assert_true(config->is_ready_with_any);
+    assert_true(config->allows_core_dumps);
     assert_int_equal(config->cache.max_bytes, 128 << 10);
     assert_int_equal(config->cache.stripes, 4096);
     assert_int_equal(config->cache.max_ttl_s, 86400);

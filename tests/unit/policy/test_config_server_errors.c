@@ -55,6 +55,7 @@ static void test_listen(void **state)
 static void test_ready(void **state)
 {
     static const refusal_t CHANGES[] = {
+        {"", "core_dumps: on\n", ":12: core_dumps: must be true or false, without quotes, not \"on\""},
         {"", "ready: some\n", ":12: ready: must be all or any, not \"some\""},
         {"", "ready: Any\n", ":12: ready: must be all or any, not \"Any\""},
         {"", "ready: true\n", ":12: ready: must be all or any, not \"true\""},
