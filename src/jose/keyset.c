@@ -95,6 +95,17 @@ static int compare_keys(const void *a, const void *b)
     return order != 0 ? order : (left->index > right->index) - (left->index < right->index);
 }
 
+/* keys may be NULL. */
+static bool has_public_key(const json_t *keys)
+{
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        slice_t type = json_get_string(json_array_get(keys, i), "kty");
+        if (type.base != NULL && !slice_equal(type, slice_of("oct")))
+            return true;
+    }
+    return false;
+}
+
 keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, const char **error)
 {
     json_t *json = json_parse_object(text);
@@ -117,11 +128,7 @@ keyset_t *keyset_parse(slice_t text, keyset_note_cb *note, void *note_data, cons
         *error = JWK_OUT_OF_MEMORY;
     } else if (keyset->size > 0) {
         qsort(keyset->keys, keyset->size, sizeof(jwk_t), compare_keys);
-        if (!keyset_apply_rules(keyset, keys, &reporter)) {
-            keyset_release(keyset);
-            keyset = NULL;
-            *error = JWK_OUT_OF_MEMORY;
-        }
+        keyset_apply_rules(keyset, has_public_key(keys), &reporter);
     }
     json_decref(json);
     /* What failed on the way to a good set too, or a TLS connection of this thread would take it for its own.
@@ -157,7 +164,7 @@ const jwk_t *keyset_at(const keyset_t *keyset, size_t i)
     return &keyset->keys[i];
 }
 
-size_t keyset_first_with_kid(const keyset_t *keyset, slice_t kid)
+static size_t first_with_kid(const keyset_t *keyset, slice_t kid)
 {
     size_t low = 0;
     size_t high = keyset->size;
@@ -177,7 +184,7 @@ const jwk_t *keyset_find(const keyset_t *keyset, slice_t kid, algorithm_t algori
     if (after != NULL)
         i = (size_t)(after - keyset->keys) + 1;
     else if (kid.base != NULL)
-        i = keyset_first_with_kid(keyset, kid);
+        i = first_with_kid(keyset, kid);
     for (; i < keyset->size; i++) {
         const jwk_t *jwk = &keyset->keys[i];
         if (kid.base != NULL && !slice_equal(jwk->kid, kid))

@@ -251,29 +251,6 @@ static void unusable_keys_are_not_ambiguous(void **state)
     keyset_release(keyset);
 }
 
-/* Of the two keys under a kid one cannot be read: it may be the one that is meant, unless it says otherwise.
- */
-static void a_broken_namesake_makes_a_kid_ambiguous(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *member; /* of the broken key, set to value */
-        const char *value;
-        size_t left;
-    } CASES[] = {{"use", "sig", 0},     {"alg", "ES256", 0},      {"kid", "other", 1}, {"use", "enc", 1},
-                 {"alg", "ECDH-ES", 1}, {"kty", "unheard-of", 1}, {"kty", "E", 1}};
-    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
-        json_t *broken = jwk_of(ALGORITHM_ES256, 1, "a", NULL);
-        assert_int_equal(json_object_set_new(broken, "x", json_string("!")), 0);
-        assert_int_equal(json_object_set_new(broken, CASES[i].member, json_string(CASES[i].value)), 0);
-        json_t *const jwks[4] = {jwk_of(ALGORITHM_ES256, 0, "a", NULL), broken};
-        fixture_notes_t notes;
-        keyset_t *keyset = set_of(jwks, &notes);
-        assert_int_equal(keyset_size(keyset), CASES[i].left);
-        keyset_release(keyset);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,7 +263,6 @@ int main(void)
         cmocka_unit_test(the_alg_of_keys_tells_them_apart),
         cmocka_unit_test(keys_without_a_kid_are_never_ambiguous),
         cmocka_unit_test(unusable_keys_are_not_ambiguous),
-        cmocka_unit_test(a_broken_namesake_makes_a_kid_ambiguous),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
