@@ -69,9 +69,17 @@ static void on_http2_read(h2o_socket_t *socket, const char *error)
     connection->library_read(socket, error);
 }
 
-bool connection_set_resume(connection_set_t *set)
+bool connection_set_can_resume(const connection_set_t *set)
 {
-    bool has_resumed = false;
+    for (const h2o_linklist_t *node = set->paused.next; node != &set->paused; node = node->next) {
+        if (!h2o_socket_is_writing(H2O_STRUCT_FROM_MEMBER(connection_t, paused, node)->socket))
+            return true;
+    }
+    return false;
+}
+
+void connection_set_resume(connection_set_t *set)
+{
     h2o_linklist_t *next;
     for (h2o_linklist_t *node = set->paused.next; node != &set->paused; node = next) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, paused, node);
@@ -81,9 +89,7 @@ bool connection_set_resume(connection_set_t *set)
         h2o_linklist_unlink(&connection->paused);
         h2o_socket_read_start(connection->socket, on_http2_read);
         on_http2_read(connection->socket, NULL);
-        has_resumed = true;
     }
-    return has_resumed;
 }
 
 static void start_http2(connection_t *connection)

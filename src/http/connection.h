@@ -27,9 +27,11 @@ void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_host
  */
 void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket);
 
-/* Reads again from connections whose write is through: call between two turns of the loop. Whether there were
- * any. */
-bool connection_set_resume(connection_set_t *set);
+/* Whether there are connections for connection_set_resume. */
+bool connection_set_can_resume(const connection_set_t *set);
+
+/* Reads again from connections whose write is through: call from within the event loop. */
+void connection_set_resume(connection_set_t *set);
 
 /*
  * For a drain: ends the reading of connections that have no request in flight, so that the library closes

@@ -90,13 +90,16 @@ void miss_queue_append(miss_queue_t *queue, miss_t *miss)
     h2o_linklist_insert(&queue->anchor, &miss->link);
 }
 
-bool miss_queue_run(miss_queue_t *queue, size_t max_count)
+bool miss_queue_is_empty(miss_queue_t *queue)
 {
-    size_t count = 0;
-    for (; count < max_count && !h2o_linklist_is_empty(&queue->anchor); count++) {
+    return h2o_linklist_is_empty(&queue->anchor);
+}
+
+void miss_queue_run(miss_queue_t *queue, size_t max_count)
+{
+    for (size_t count = 0; count < max_count && !miss_queue_is_empty(queue); count++) {
         miss_t *miss = H2O_STRUCT_FROM_MEMBER(miss_t, link, queue->anchor.next);
         unlink_miss(queue, miss);
         miss->run(miss);
     }
-    return count > 0;
 }

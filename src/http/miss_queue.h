@@ -53,7 +53,9 @@ miss_t *miss_queue_push(miss_queue_t *queue, h2o_req_t *req, uint64_t work, size
  * full. */
 void miss_queue_append(miss_queue_t *queue, miss_t *miss);
 
-/* Runs at most max_count misses, oldest first. Whether it ran any. */
-bool miss_queue_run(miss_queue_t *queue, size_t max_count);
+bool miss_queue_is_empty(miss_queue_t *queue);
+
+/* Runs at most max_count misses, oldest first: call from within the event loop. */
+void miss_queue_run(miss_queue_t *queue, size_t max_count);
 
 #endif

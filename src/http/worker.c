@@ -193,6 +193,7 @@ static void open_loop(worker_t *worker)
 
 static void close_loop(worker_t *worker)
 {
+    h2o_timeout_unlink(&worker->work);
     /* A turn lets the library free the sockets that were closed. */
     h2o_evloop_run(worker->h2o.loop, 0);
     h2o_multithread_unregister_receiver(worker->h2o.queue, &worker->receiver);
@@ -216,6 +217,13 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
     register_handlers(path, data);
 }
 
+static void on_work(h2o_timeout_entry_t *entry)
+{
+    worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
+    miss_queue_run(&worker->misses, MISSES_PER_TURN);
+    connection_set_resume(&worker->connections);
+}
+
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
 {
     worker_t *worker = calloc(1, sizeof(*worker));
@@ -228,6 +236,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
     miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
     worker->change_marker.run = finish_change;
+    worker->work.cb = on_work;
     sem_init(&worker->is_set_up, 0, 0);
     return worker;
 }
@@ -254,11 +263,18 @@ static void start_draining(worker_t *worker)
     h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
 }
 
+/*
+ * Work that writes is done by a timer of the loop's and never between two turns: the library would not notice
+ * that a socket which it polls has nothing to write any more, and fails an assertion when there is room
+ * again.
+ */
 static void turn(worker_t *worker, int32_t max_wait_ms)
 {
-    bool has_run = miss_queue_run(&worker->misses, MISSES_PER_TURN);
-    bool has_resumed = connection_set_resume(&worker->connections);
-    h2o_evloop_run(worker->h2o.loop, has_run || has_resumed ? 0 : max_wait_ms);
+    /* One that is left from before a step of the clock would wait until the clock is there again. */
+    h2o_timeout_unlink(&worker->work);
+    if (!miss_queue_is_empty(&worker->misses) || connection_set_can_resume(&worker->connections))
+        h2o_timeout_link(worker->h2o.loop, &worker->h2o.zero_timeout, &worker->work);
+    h2o_evloop_run(worker->h2o.loop, max_wait_ms);
 }
 
 static void drain(worker_t *worker)

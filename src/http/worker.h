@@ -27,6 +27,7 @@ struct worker {
                                 descriptors */
     connection_set_t connections;
     miss_queue_t misses;
+    h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
     h2o_multithread_receiver_t receiver;
     h2o_multithread_message_t change_message;
     worker_setup_t *next_setup; /* with change_message */

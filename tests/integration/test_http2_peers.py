@@ -82,6 +82,24 @@ def test_peer_that_reads_late_is_answered(world, start_server):
         sender.join()
 
 
+@pytest.mark.parametrize(("piece", "room"), [(1 << 16, 1 << 12), (1 << 16, 1 << 16), (1 << 20, 1 << 12)])
+def test_peer_that_reads_in_pieces(world, start_server, piece, room):
+    """What is written when there is hardly room, and is through at once, is no reason to wait for more room."""
+    endpoint = start_server(world.config(threads=1)).endpoints["h2c"]
+    for _ in range(2):
+        with DeafEndpoint.like(endpoint).open_http2() as sock:
+            sock.settimeout(0.2)
+            send_until_there_is_no_room(sock, frames.ping() * 1000)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+            sock.settimeout(0.05)
+            for _ in range(400):
+                try:
+                    assert sock.recv(piece)
+                except TimeoutError:
+                    break
+        expect.is_active(endpoint.introspect(world.token("HS256"), world.rfc))
+
+
 # Errors that the library finds before the request is ours
 
 
