@@ -177,7 +177,9 @@ static void a_source_of_the_same_place_starts_with_the_keys(void **state)
     provider_answer(provider, "/jwks", "200 OK", "", SET_A);
     key_source_settings_t settings = jwks_settings("/jwks");
     keyset_slot_t *old = open_source(&settings);
-    WAIT_UNTIL(has_kid(old, "a"));
+    /* The keys are there a moment before the source knows how old they are. */
+    WAIT_UNTIL(refresher_is_settled(refresher));
+    assert_true(has_kid(old, "a"));
     provider_hold(provider, "/jwks");
     settings.refresh_max_s++;
     keyset_slot_t *new = open_source(&settings);
@@ -205,7 +207,8 @@ static void keys_do_not_grow_younger(void **state)
     key_source_settings_t settings = jwks_settings("/jwks");
     settings.refresh_min_s = settings.refresh_max_s = 3600;
     keyset_slot_t *old = open_source(&settings);
-    WAIT_UNTIL(has_kid(old, "a"));
+    WAIT_UNTIL(refresher_is_settled(refresher));
+    assert_true(has_kid(old, "a"));
     provider_answer(provider, "/jwks", "500 Oops", "", "");
     settings.stale_max_s = 1;
     keyset_slot_t *new = open_source(&settings);
