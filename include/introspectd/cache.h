@@ -5,6 +5,10 @@
  * not_after_s (RFC 7662 section 4: expiry is checked on cache hits too), with the generation that it was
  * decided under, which the caller must find to be the current one. Every function may be called from any
  * thread. No lock is held when a function returns, and none but the one stripe's is ever taken.
+ *
+ * Many threads may look up in one stripe at once. So that a hit need not write there, an entry becomes the
+ * most recent when it is put and at its first hit of each second (of now_s) only: what was last used in an
+ * earlier second is evicted first, and of what was last used in the same second, what was used in it first.
  */
 #ifndef INTROSPECTD_CACHE_H
 #define INTROSPECTD_CACHE_H

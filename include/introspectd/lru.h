@@ -2,7 +2,8 @@
  * lru: one stripe of the cache: a hash table and a recency list, without a lock.
  *
  * True LRU, bounded in bytes. Keys are keyed digests, so their first bytes are already evenly spread and
- * cannot be aimed at a bucket. Not thread-safe: the cache locks around it. The owner frees it with lru_free.
+ * cannot be aimed at a bucket. Not thread-safe: the cache keeps threads apart. The owner frees it with
+ * lru_free.
  */
 #ifndef INTROSPECTD_LRU_H
 #define INTROSPECTD_LRU_H
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 typedef struct lru lru_t;
+typedef struct lru_entry lru_entry_t; /* what is kept under one key */
 
 /* What is kept for a key. bytes points into the stripe and is good until the next call on it. */
 typedef struct lru_value {
@@ -21,6 +23,7 @@ typedef struct lru_value {
     uint32_t tag;        /* the caller's own */
     const char *bytes;
     uint32_t len;
+    uint32_t used_s; /* the entry's mark, see lru_use; a put does not read it */
 } lru_value_t;
 
 typedef struct lru_stats {
@@ -42,6 +45,16 @@ void lru_free(lru_t *lru);
 bool lru_get(lru_t *lru, const digest_t *key, lru_value_t *value);
 
 /*
+ * lru_get in two steps, for threads that share a stripe. lru_find looks key up and gives its entry, good
+ * until the stripe is next put to or removed from, with its value; NULL when it is not there. It writes
+ * nothing. lru_use makes an entry the most recent and marks it with now_s, the mark that what is put or got
+ * after it has, too. Any number of threads may find at once while one of them uses; while one does anything
+ * else, it must be alone.
+ */
+lru_entry_t *lru_find(const lru_t *lru, const digest_t *key, lru_value_t *value);
+void lru_use(lru_t *lru, lru_entry_t *entry, uint32_t now_s);
+
+/*
  * Puts a copy of value under key, in place of an older one, as the most recent; evicts from the least recent
  * end for room. False when the value alone is over the bound or memory cannot be had: the key is then absent.
  */
@@ -49,6 +62,21 @@ bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value);
 
 /* Removes key; false when it was not there. */
 bool lru_remove(lru_t *lru, const digest_t *key);
+
+/*
+ * The same in steps, so that a lock need not be held over all of them.
+ *
+ * lru_entry_new makes an entry of a copy of value, for lru_put_entry of the same stripe. It may be called
+ * while other threads use the stripe. NULL when the value alone is over the bound or memory cannot be had.
+ *
+ * lru_put_entry and lru_remove_entry add what leaves the stripe to *gone, a list that begins as NULL and that
+ * lru_entries_free frees. When take_entry is not kept it is added, too.
+ */
+lru_entry_t *lru_entry_new(const lru_t *lru, const digest_t *key, const lru_value_t *value)
+    __attribute__((warn_unused_result));
+bool lru_put_entry(lru_t *lru, lru_entry_t *take_entry, lru_entry_t **gone);
+bool lru_remove_entry(lru_t *lru, const digest_t *key, lru_entry_t **gone);
+void lru_entries_free(lru_entry_t *gone);
 
 void lru_get_stats(const lru_t *lru, lru_stats_t *stats);
 

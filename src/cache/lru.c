@@ -1,25 +1,35 @@
 #include "introspectd/lru.h"
 
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /*
- * Chained buckets over separately allocated entries. The table grows by linear hashing: one bucket is split
- * for each entry that has no bucket of its own, so no single put pays for moving all entries while it holds
- * the stripe's lock. Chains stay short and removal leaves no trace in the table.
+ * Chained buckets over separately allocated entries. The table grows by linear hashing: each put splits a
+ * few buckets until all that there is room for are in use, so no single put pays for moving all entries while
+ * others wait. Chains stay short, since every entry passed costs a miss of the processor's cache, and removal
+ * leaves no trace in the table.
  */
-enum { CACHE_LINE_SIZE = 64, FIRST_CAPACITY = 8, MALLOC_HEADER_SIZE = 8, MALLOC_ALIGNMENT = 16 };
+enum {
+    CACHE_LINE_SIZE = 64,
+    FIRST_CAPACITY = 8,
+    SPLITS_A_PUT = 2, /* so that all buckets are in use before the next doubling */
+    MALLOC_HEADER_SIZE = 8,
+    MALLOC_ALIGNMENT = 16
+};
 
 /* What a look-up reads comes first: it then mostly touches one cache line of an entry. */
-typedef struct entry {
-    struct entry *next_in_bucket;
+typedef struct lru_entry {
+    struct lru_entry *next_in_bucket; /* of an entry that has left: the next that has */
     digest_t key;
     int64_t not_after_s;
     uint64_t generation;
     uint32_t tag;
     uint32_t len;
-    struct entry *newer;
-    struct entry *older;
+    struct lru_entry *newer;
+    struct lru_entry *older;
+    _Atomic uint32_t used_s; /* the one thing that is written while others find */
     char bytes[];
 } entry_t;
 
@@ -34,6 +44,7 @@ struct lru {
     size_t bytes;
     size_t max_bytes;
     uint64_t evictions;
+    uint32_t used_s; /* the last mark */
 };
 
 lru_t *lru_new(size_t max_bytes)
@@ -62,10 +73,18 @@ void lru_free(lru_t *lru)
     free(lru);
 }
 
+/* The bytes of a value begin in what would be padding. */
+static size_t entry_size(uint32_t len)
+{
+    size_t size = offsetof(entry_t, bytes) + len;
+
+    return size > sizeof(entry_t) ? size : sizeof(entry_t);
+}
+
 /* What an entry costs in the heap, the allocator's own header and rounding included. */
 static size_t entry_cost(uint32_t len)
 {
-    size_t size = sizeof(entry_t) + len + MALLOC_HEADER_SIZE;
+    size_t size = entry_size(len) + MALLOC_HEADER_SIZE;
 
     return (size + MALLOC_ALIGNMENT - 1) / MALLOC_ALIGNMENT * MALLOC_ALIGNMENT;
 }
@@ -124,7 +143,7 @@ static void list_push_newest(lru_t *lru, entry_t *entry)
     lru->newest = entry;
 }
 
-static void drop(lru_t *lru, entry_t **link)
+static void drop(lru_t *lru, entry_t **link, entry_t **gone)
 {
     entry_t *entry = *link;
 
@@ -132,7 +151,8 @@ static void drop(lru_t *lru, entry_t **link)
     list_unlink(lru, entry);
     lru->entries--;
     lru->bytes -= entry_cost(entry->len);
-    free(entry);
+    entry->next_in_bucket = *gone;
+    *gone = entry;
 }
 
 static void drop_table(lru_t *lru)
@@ -152,7 +172,7 @@ static size_t wanted_capacity(const lru_t *lru)
 }
 
 /* Evicts until cost and the table that it asks for have room; false when the bound is too small for both. */
-static bool make_room(lru_t *lru, size_t cost)
+static bool make_room(lru_t *lru, size_t cost, entry_t **gone)
 {
     for (;;) {
         size_t needed = cost + table_cost(wanted_capacity(lru)) - table_cost(lru->capacity);
@@ -160,7 +180,7 @@ static bool make_room(lru_t *lru, size_t cost)
         if (needed <= lru->max_bytes && lru->bytes <= lru->max_bytes - needed)
             return true;
         if (lru->oldest != NULL) {
-            drop(lru, find(lru, &lru->oldest->key));
+            drop(lru, find(lru, &lru->oldest->key), gone);
             lru->evictions++;
         } else if (lru->capacity > FIRST_CAPACITY) {
             /* A table that many small entries left behind must not keep a large one out. */
@@ -195,7 +215,7 @@ static void split_bucket(lru_t *lru)
     }
 }
 
-/* Gives one more entry a bucket. */
+/* Makes the table ready for one more entry. */
 static bool grow_table(lru_t *lru)
 {
     size_t capacity = wanted_capacity(lru);
@@ -213,51 +233,67 @@ static bool grow_table(lru_t *lru)
         lru->buckets = 1;
         lru->table[0] = NULL;
     }
-    if (lru->entries >= lru->buckets)
+    for (int i = 0; i < SPLITS_A_PUT && lru->buckets < lru->capacity; i++)
         split_bucket(lru);
     return true;
 }
 
-bool lru_get(lru_t *lru, const digest_t *key, lru_value_t *value)
+static void fill_value(const entry_t *entry, lru_value_t *value)
 {
-    entry_t **link = find(lru, key);
-    entry_t *entry;
-
-    if (link == NULL)
-        return false;
-    entry = *link;
-    if (entry != lru->newest) {
-        list_unlink(lru, entry);
-        list_push_newest(lru, entry);
-    }
     value->not_after_s = entry->not_after_s;
     value->generation = entry->generation;
     value->tag = entry->tag;
     value->bytes = entry->bytes;
     value->len = entry->len;
+    value->used_s = atomic_load_explicit(&entry->used_s, memory_order_relaxed);
+}
+
+lru_entry_t *lru_find(const lru_t *lru, const digest_t *key, lru_value_t *value)
+{
+    entry_t **link = find(lru, key);
+
+    if (link == NULL)
+        return NULL;
+    fill_value(*link, value);
+    return *link;
+}
+
+void lru_use(lru_t *lru, lru_entry_t *entry, uint32_t now_s)
+{
+    lru->used_s = now_s;
+    atomic_store_explicit(&entry->used_s, now_s, memory_order_relaxed);
+    if (entry != lru->newest) {
+        list_unlink(lru, entry);
+        list_push_newest(lru, entry);
+    }
+}
+
+bool lru_get(lru_t *lru, const digest_t *key, lru_value_t *value)
+{
+    entry_t *entry = lru_find(lru, key, value);
+
+    if (entry == NULL)
+        return false;
+    lru_use(lru, entry, lru->used_s);
     return true;
 }
 
-bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value)
+/* Whether a value of that length can ever be kept: one that cannot pushes nothing out. */
+static bool fits(const lru_t *lru, uint32_t len)
 {
-    size_t cost = entry_cost(value->len);
-    entry_t **bucket;
+    return lru->max_bytes >= table_cost(FIRST_CAPACITY) &&
+           entry_cost(len) <= lru->max_bytes - table_cost(FIRST_CAPACITY);
+}
+
+lru_entry_t *lru_entry_new(const lru_t *lru, const digest_t *key, const lru_value_t *value)
+{
     entry_t *entry;
 
-    lru_remove(lru, key);
-    /* Asked before anything is evicted: a value that can never be kept pushes nothing out. */
-    if (lru->max_bytes < table_cost(FIRST_CAPACITY) || cost > lru->max_bytes - table_cost(FIRST_CAPACITY))
-        return false;
-    if (!make_room(lru, cost))
-        return false;
-    entry = malloc(sizeof *entry + value->len);
+    if (!fits(lru, value->len))
+        return NULL;
+    entry = malloc(entry_size(value->len));
     if (entry == NULL)
-        return false;
-    if (!grow_table(lru)) {
-        free(entry);
-        return false;
-    }
-
+        return NULL;
     entry->key = *key;
     entry->not_after_s = value->not_after_s;
     entry->generation = value->generation;
@@ -265,23 +301,70 @@ bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value)
     entry->len = value->len;
     if (value->len > 0)
         memcpy(entry->bytes, value->bytes, value->len);
-    bucket = bucket_of(lru, key);
-    entry->next_in_bucket = *bucket;
-    *bucket = entry;
-    list_push_newest(lru, entry);
+    return entry;
+}
+
+void lru_entries_free(lru_entry_t *gone)
+{
+    while (gone != NULL) {
+        entry_t *next = gone->next_in_bucket;
+        free(gone);
+        gone = next;
+    }
+}
+
+bool lru_put_entry(lru_t *lru, lru_entry_t *take_entry, lru_entry_t **gone)
+{
+    size_t cost = entry_cost(take_entry->len);
+    entry_t **bucket;
+
+    lru_remove_entry(lru, &take_entry->key, gone);
+    if (!make_room(lru, cost, gone) || !grow_table(lru)) {
+        take_entry->next_in_bucket = *gone;
+        *gone = take_entry;
+        return false;
+    }
+    bucket = bucket_of(lru, &take_entry->key);
+    take_entry->next_in_bucket = *bucket;
+    *bucket = take_entry;
+    atomic_init(&take_entry->used_s, lru->used_s);
+    list_push_newest(lru, take_entry);
     lru->entries++;
     lru->bytes += cost;
     return true;
 }
 
-bool lru_remove(lru_t *lru, const digest_t *key)
+bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value)
+{
+    entry_t *entry = lru_entry_new(lru, key, value);
+    entry_t *gone = NULL;
+    bool is_kept = false;
+
+    if (entry != NULL)
+        is_kept = lru_put_entry(lru, entry, &gone);
+    else
+        lru_remove_entry(lru, key, &gone);
+    lru_entries_free(gone);
+    return is_kept;
+}
+
+bool lru_remove_entry(lru_t *lru, const digest_t *key, lru_entry_t **gone)
 {
     entry_t **link = find(lru, key);
 
     if (link == NULL)
         return false;
-    drop(lru, link);
+    drop(lru, link, gone);
     return true;
+}
+
+bool lru_remove(lru_t *lru, const digest_t *key)
+{
+    entry_t *gone = NULL;
+    bool was_there = lru_remove_entry(lru, key, &gone);
+
+    lru_entries_free(gone);
+    return was_there;
 }
 
 void lru_get_stats(const lru_t *lru, lru_stats_t *stats)

@@ -13,7 +13,8 @@
 
 enum {
     THREADS = 4,
-    OPERATIONS_A_THREAD = 100000,
+    MANY_THREADS = 24, /* more than may read at once */
+    OPERATIONS = 400000,
     KEYS = 400,
     MAX_BYTES = 256 * 1024, /* about half of what all keys would take */
     STRIPES = 4,
@@ -42,6 +43,7 @@ typedef struct run {
 typedef struct worker {
     run_t *run;
     uint64_t random;
+    int operations;
     pthread_t thread;
     char buffer[VALUE_MAX_LEN];
     char expected[VALUE_MAX_LEN];
@@ -137,7 +139,7 @@ static void *work(void *argument)
 {
     worker_t *worker = argument;
 
-    for (int i = 0; i < OPERATIONS_A_THREAD; i++) {
+    for (int i = 0; i < worker->operations; i++) {
         uint64_t choice = random_below(worker, 1000);
 
         if (choice < 600)
@@ -168,22 +170,22 @@ static void *watch_bound(void *argument)
     return NULL;
 }
 
-static void a_hit_is_always_what_was_put_and_still_good(void **state)
+static void run_threads(int threads)
 {
-    static worker_t workers[THREADS];
+    static worker_t workers[MANY_THREADS];
     run_t run = {.cache = cache_new(MAX_BYTES, STRIPES), .now_s = 1000, .generation = 1};
     pthread_t watcher;
     cache_stats_t stats;
 
-    (void)state;
     assert_non_null(run.cache);
     assert_int_equal(pthread_create(&watcher, NULL, watch_bound, &run), 0);
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < threads; i++) {
         workers[i].run = &run;
         workers[i].random = (uint64_t)i;
+        workers[i].operations = OPERATIONS / threads;
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < threads; i++)
         pthread_join(workers[i].thread, NULL);
     atomic_store(&run.over, true);
     pthread_join(watcher, NULL);
@@ -200,10 +202,23 @@ static void a_hit_is_always_what_was_put_and_still_good(void **state)
     cache_free(run.cache);
 }
 
+static void a_hit_is_always_what_was_put_and_still_good(void **state)
+{
+    (void)state;
+    run_threads(THREADS);
+}
+
+static void so_it_is_with_more_threads_than_may_read_at_once(void **state)
+{
+    (void)state;
+    run_threads(MANY_THREADS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hit_is_always_what_was_put_and_still_good),
+        cmocka_unit_test(so_it_is_with_more_threads_than_may_read_at_once),
     };
 
     return cmocka_run_group_tests_name("cache_stress", tests, NULL, NULL);

@@ -339,6 +339,78 @@ static void a_failed_allocation_drops_the_value(void **state)
     cache_free(cache);
 }
 
+/* Fills one stripe with entries of the same size until one has been evicted; gives how many there are then.
+ */
+static uint64_t fill_up(cache_t *cache)
+{
+    for (uint64_t id = 0; stats_of(cache).evictions == 0; id++)
+        put_len(cache, id, 500);
+    return stats_of(cache).entries;
+}
+
+/* Puts new entries until of those that were there one is left. */
+static void leave_one(cache_t *cache, uint64_t entries)
+{
+    for (uint64_t i = 0; i + 1 < entries; i++)
+        put_len(cache, 100000 + i, 500);
+    assert_int_equal(stats_of(cache).evictions, entries);
+}
+
+static bool has(cache_t *cache, uint64_t id, int64_t now_s)
+{
+    digest_t key = key_of(id);
+    char buffer[500];
+    cache_hit_t hit;
+
+    return cache_get(cache, &key, now_s, buffer, sizeof buffer, &hit);
+}
+
+static void what_was_last_hit_in_an_earlier_second_goes_first(void **state)
+{
+    cache_t *cache = make(128 * kib, 1);
+    uint64_t entries = fill_up(cache);
+
+    (void)state;
+    assert_true(has(cache, 5, 20));
+    assert_true(has(cache, 6, 20));
+    assert_true(has(cache, 7, 20));
+    assert_true(has(cache, 5, 21));
+    leave_one(cache, entries);
+    assert_false(has(cache, 6, 21));
+    assert_false(has(cache, 7, 21));
+    assert_true(has(cache, 5, 21));
+    cache_free(cache);
+}
+
+static void within_a_second_what_was_hit_first_goes_first(void **state)
+{
+    cache_t *cache = make(128 * kib, 1);
+    uint64_t entries = fill_up(cache);
+
+    (void)state;
+    assert_true(has(cache, 5, 20));
+    assert_true(has(cache, 6, 20));
+    assert_true(has(cache, 5, 20));
+    leave_one(cache, entries);
+    assert_false(has(cache, 5, 20));
+    assert_true(has(cache, 6, 20));
+    cache_free(cache);
+}
+
+static void a_hit_that_does_not_fit_is_a_use_all_the_same(void **state)
+{
+    cache_t *cache = make(128 * kib, 1);
+    uint64_t entries = fill_up(cache);
+    digest_t key = key_of(5);
+    cache_hit_t hit;
+
+    (void)state;
+    assert_false(cache_get(cache, &key, 20, NULL, 0, &hit));
+    leave_one(cache, entries);
+    assert_true(has(cache, 5, 20));
+    cache_free(cache);
+}
+
 static void free_of_null_is_legal(void **state)
 {
     (void)state;
@@ -362,6 +434,9 @@ int main(void)
         cmocka_unit_test(stripes_are_a_power_of_two_of_64_kib_or_more),
         cmocka_unit_test(a_failed_allocation_gives_no_cache),
         cmocka_unit_test(a_failed_allocation_drops_the_value),
+        cmocka_unit_test(what_was_last_hit_in_an_earlier_second_goes_first),
+        cmocka_unit_test(within_a_second_what_was_hit_first_goes_first),
+        cmocka_unit_test(a_hit_that_does_not_fit_is_a_use_all_the_same),
         cmocka_unit_test(free_of_null_is_legal),
     };
 

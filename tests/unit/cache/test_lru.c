@@ -370,6 +370,80 @@ static void a_failed_allocation_leaves_the_key_absent(void **state)
     lru_free(lru);
 }
 
+static void finding_moves_nothing_and_using_does(void **state)
+{
+    lru_t *lru = make(4096);
+    digest_t first = key_of(0), second = key_of(1), absent = key_of(999);
+    lru_value_t value = {.tag = 7};
+    uint64_t count = 0;
+
+    (void)state;
+    assert_null(lru_find(lru, &absent, &value));
+    assert_int_equal(value.tag, 7);
+    while (stats_of(lru).evictions == 0) {
+        assert_true(lru_find(lru, &first, &value) != NULL || count == 0);
+        assert_true(put_len(lru, count++, 100));
+    }
+    assert_null(lru_find(lru, &first, &value));
+    lru_use(lru, lru_find(lru, &second, &value), 50);
+    assert_int_equal(value.used_s, 0);
+    assert_true(put_len(lru, 1000, 100));
+    assert_non_null(lru_find(lru, &second, &value));
+    assert_int_equal(value.used_s, 50);
+    assert_false(has(lru, 2));
+    lru_free(lru);
+}
+
+static void what_comes_after_a_use_has_its_mark(void **state)
+{
+    lru_t *lru = make(1 << 16);
+    digest_t key = key_of(1);
+    lru_value_t value;
+
+    (void)state;
+    assert_true(put(lru, 1, "one"));
+    assert_true(put(lru, 2, "two"));
+    lru_use(lru, lru_find(lru, &key, &value), UINT32_MAX);
+    assert_true(put(lru, 3, "three"));
+    key = key_of(3);
+    assert_non_null(lru_find(lru, &key, &value));
+    assert_int_equal(value.used_s, UINT32_MAX);
+    assert_holds(lru, 2, "two");
+    key = key_of(2);
+    assert_non_null(lru_find(lru, &key, &value));
+    assert_int_equal(value.used_s, UINT32_MAX);
+    lru_free(lru);
+}
+
+static void what_leaves_is_handed_over(void **state)
+{
+    lru_t *lru = make(2048);
+    lru_value_t value = {.bytes = "value", .len = 5};
+    digest_t key = key_of(1);
+    lru_entry_t *gone = NULL;
+    uint64_t count = 0;
+
+    (void)state;
+    assert_false(lru_remove_entry(lru, &key, &gone));
+    assert_null(gone);
+    assert_true(lru_put_entry(lru, lru_entry_new(lru, &key, &value), &gone));
+    assert_null(gone);
+    assert_true(lru_put_entry(lru, lru_entry_new(lru, &key, &value), &gone));
+    assert_non_null(gone);
+    assert_true(lru_remove_entry(lru, &key, &gone));
+    assert_int_equal(stats_of(lru).entries, 0);
+    lru_entries_free(gone);
+
+    for (gone = NULL; gone == NULL;) {
+        key = key_of(count++);
+        assert_true(lru_put_entry(lru, lru_entry_new(lru, &key, &value), &gone));
+    }
+    assert_int_equal(stats_of(lru).evictions, 1);
+    lru_entries_free(gone);
+    lru_entries_free(NULL);
+    lru_free(lru);
+}
+
 static void free_of_null_is_legal(void **state)
 {
     (void)state;
@@ -392,6 +466,9 @@ int main(void)
         cmocka_unit_test(an_entry_costs_at_most_128_bytes_beyond_its_value),
         cmocka_unit_test(keys_of_one_bucket_are_told_apart),
         cmocka_unit_test(a_failed_allocation_leaves_the_key_absent),
+        cmocka_unit_test(finding_moves_nothing_and_using_does),
+        cmocka_unit_test(what_comes_after_a_use_has_its_mark),
+        cmocka_unit_test(what_leaves_is_handed_over),
         cmocka_unit_test(free_of_null_is_legal),
     };
 
