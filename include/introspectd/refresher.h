@@ -32,8 +32,8 @@ typedef struct key_source_settings {
     int64_t stale_max_s; /* how long keys are used after they were last known to be current */
 } key_source_settings_t;
 
-/* NULL when memory, libcurl or a thread cannot be had. One refresher a process, made before other threads
- * are. */
+/* One refresher a process. It takes a thread and libcurl when the first source is opened. NULL when memory
+ * cannot be had. */
 refresher_t *refresher_new(void) __attribute__((warn_unused_result));
 /* Ends the thread and what it fetches. Nobody may use a slot of it any more. NULL is legal. */
 void refresher_free(refresher_t *refresher);
@@ -41,8 +41,8 @@ void refresher_free(refresher_t *refresher);
 /*
  * The slot of the source with these settings, acquired: the one that there is, if its settings are the same,
  * else a new one. A new one of the same issuer and the same place starts with the keys that the old one has.
- * A source ends when nobody but the refresher holds its slot. settings is copied. NULL when memory cannot be
- * had. Any thread.
+ * A source ends when nobody but the refresher holds its slot. settings is copied. NULL when memory, libcurl
+ * or a thread cannot be had. Any thread.
  */
 keyset_slot_t *refresher_open(refresher_t *refresher, const key_source_settings_t *settings)
     __attribute__((warn_unused_result));

@@ -20,7 +20,7 @@ typedef struct member {
 } member_t;
 
 struct refresher {
-    fetcher_t *fetcher;
+    fetcher_t *fetcher; /* NULL until there is something to fetch, and then the thread runs */
     pthread_t thread;
     atomic_bool is_ending;
     pthread_mutex_t mutex; /* of the list: anybody adds at its head, only the thread takes out */
@@ -113,34 +113,39 @@ refresher_t *refresher_new(void)
     if (refresher == NULL)
         return NULL;
     atomic_init(&refresher->is_ending, false);
-    refresher->fetcher = fetcher_new();
-    if (refresher->fetcher == NULL) {
-        free(refresher);
-        return NULL;
-    }
     if (pthread_mutex_init(&refresher->mutex, NULL) != 0) {
-        fetcher_free(refresher->fetcher);
-        free(refresher);
-        return NULL;
-    }
-    if (!start_thread(refresher)) {
-        pthread_mutex_destroy(&refresher->mutex);
-        fetcher_free(refresher->fetcher);
         free(refresher);
         return NULL;
     }
     return refresher;
 }
 
+/* The lock is held. */
+static bool start(refresher_t *refresher)
+{
+    if (refresher->fetcher != NULL)
+        return true;
+    refresher->fetcher = fetcher_new();
+    if (refresher->fetcher == NULL)
+        return false;
+    if (start_thread(refresher))
+        return true;
+    fetcher_free(refresher->fetcher);
+    refresher->fetcher = NULL;
+    return false;
+}
+
 void refresher_free(refresher_t *refresher)
 {
     if (refresher == NULL)
         return;
-    atomic_store(&refresher->is_ending, true);
-    fetcher_wake(refresher->fetcher);
-    pthread_join(refresher->thread, NULL);
-    free_members(refresher->members);
-    fetcher_free(refresher->fetcher);
+    if (refresher->fetcher != NULL) {
+        atomic_store(&refresher->is_ending, true);
+        fetcher_wake(refresher->fetcher);
+        pthread_join(refresher->thread, NULL);
+        free_members(refresher->members);
+        fetcher_free(refresher->fetcher);
+    }
     pthread_mutex_destroy(&refresher->mutex);
     free(refresher);
 }
@@ -179,7 +184,8 @@ keyset_slot_t *refresher_open(refresher_t *refresher, const key_source_settings_
     key_source_t *source = find_source(refresher, settings, &like);
     if (source != NULL) {
         slot = keyset_slot_acquire(key_source_slot(source));
-    } else if ((source = key_source_new(settings, refresher->fetcher, wake, refresher, like)) != NULL) {
+    } else if (start(refresher) &&
+               (source = key_source_new(settings, refresher->fetcher, wake, refresher, like)) != NULL) {
         slot = keyset_slot_acquire(key_source_slot(source));
         *member = (member_t){refresher->members, source};
         refresher->members = member;
