@@ -9,12 +9,14 @@
 
 #include <stdint.h>
 
-/* Seconds since 1970-01-01T00:00:00Z, the time that NumericDate counts in (RFC 7519 section 2). */
+/* Seconds since 1970-01-01T00:00:00Z, the time that NumericDate counts in (RFC 7519 section 2). May be one
+ * tick of the system's timer behind, at most 10 ms. */
 int64_t clock_now_s(void);
 
-/* Milliseconds of a clock that never steps, and that goes on while the machine sleeps; only differences mean
- * anything. */
+/* Milliseconds and microseconds of a clock that never steps, and that goes on while the machine sleeps; only
+ * differences mean anything. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 enum { CLOCK_RFC3339_SIZE = 32 };
 

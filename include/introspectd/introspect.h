@@ -37,6 +37,13 @@ const config_t *introspect_worker_config(const introspect_worker_t *worker);
 const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
     __attribute__((warn_unused_result));
 
+/*
+ * The client that an Authorization header's value proves by Basic (RFC 7617), NULL when it proves none. A
+ * value that proved one is remembered by its keyed digest, and costs no more than that from then on.
+ */
+const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
+    __attribute__((warn_unused_result));
+
 typedef enum introspect_outcome {
     INTROSPECT_ACTIVE,
     INTROSPECT_INACTIVE,

@@ -10,7 +10,8 @@ static const int64_t year_10000_s = INT64_C(253402300800);
 int64_t clock_now_s(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    /* A tenth of the price, and one tick of the system behind at most. */
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
     return now.tv_sec;
 }
 
@@ -19,6 +20,13 @@ int64_t clock_monotonic_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 void clock_format_rfc3339(int64_t time_s, char *out)

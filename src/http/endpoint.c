@@ -121,24 +121,12 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
         answer_error(req, &UNAVAILABLE);
         return;
     }
+    worker_schedule_work(worker);
     undecided->endpoint = endpoint;
     undecided->introspect = worker->setup->introspect;
     undecided->client = client;
     undecided->body = *body;
     undecided->key = key;
-}
-
-static const client_t *authenticate_basic(worker_t *worker, slice_t authorization)
-{
-    char buffer[CLIENT_BASIC_BUFFER_SIZE];
-    client_credentials_t credentials;
-    const client_t *client = NULL;
-    if (client_parse_basic(authorization, buffer, &credentials) == CLIENT_BASIC_OK)
-        client = introspect_authenticate(worker->setup->introspect, &credentials);
-    /* Two spellings of what was decoded never need more than twice the header's length. */
-    size_t used = 2 * authorization.len;
-    OPENSSL_cleanse(buffer, used < sizeof(buffer) ? used : sizeof(buffer));
-    return client;
 }
 
 /* NULL with *client set, or the error to answer with (RFC 6749 section 2.3). */
@@ -148,7 +136,7 @@ static const reply_error_t *authenticate(worker_t *worker, slice_t authorization
     if (authorization.base != NULL) {
         if (body->client_secret.base != NULL)
             return &TWO_METHODS;
-        *client = authenticate_basic(worker, authorization);
+        *client = introspect_authenticate_basic(worker->setup->introspect, authorization);
     } else {
         client_credentials_t credentials = {.client_id = body->client_id,
                                             .client_secret = body->client_secret};
@@ -165,12 +153,12 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
-    const reply_error_t *error =
-        request_head_check(req, introspect_worker_config(worker->setup->introspect), &head);
-    if (error != NULL) {
-        answer_error(req, error);
+    reply_error_t refusal;
+    if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
+        answer_error(req, &refusal);
         return 0;
     }
+    const reply_error_t *error = NULL;
     const char *problem = request_body_parse(head.body_type, req->entity.base, req->entity.len, &body);
     reply_error_t malformed = {400, "invalid_request", problem};
     /* A caller who proves who it is by a header learns what is wrong with its body; nobody else has to be

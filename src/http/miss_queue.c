@@ -1,5 +1,7 @@
 #include "miss_queue.h"
 
+#include "introspectd/clock.h"
+
 /* The pool's shared block: what the library disposes of with the request. */
 typedef struct holder {
     miss_queue_t *queue;
@@ -56,7 +58,6 @@ static void dispose_holder(void *block)
 
 void miss_queue_init(miss_queue_t *queue, size_t max_len)
 {
-    memset(queue, 0, sizeof(*queue));
     h2o_linklist_init_anchor(&queue->anchor);
     queue->max_len = max_len;
 }
@@ -95,11 +96,14 @@ bool miss_queue_is_empty(miss_queue_t *queue)
     return h2o_linklist_is_empty(&queue->anchor);
 }
 
-void miss_queue_run(miss_queue_t *queue, size_t max_count)
+void miss_queue_run(miss_queue_t *queue, int64_t budget_us)
 {
-    for (size_t count = 0; count < max_count && !miss_queue_is_empty(queue); count++) {
+    int64_t end_us = clock_monotonic_us() + budget_us;
+    while (!miss_queue_is_empty(queue)) {
         miss_t *miss = H2O_STRUCT_FROM_MEMBER(miss_t, link, queue->anchor.next);
         unlink_miss(queue, miss);
         miss->run(miss);
+        if (clock_monotonic_us() >= end_us)
+            return;
     }
 }

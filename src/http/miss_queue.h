@@ -2,8 +2,8 @@
  * miss_queue: work that waits for its turn on an event loop.
  *
  * A verification is a hundred times the work of an answer from the cache, and one read event of the library
- * can carry thousands of requests. So misses wait here, a few are worked off between two turns of the loop,
- * and an entry dies with its request: a client that resets its streams buys no cryptography. Belongs to one
+ * can carry thousands of requests. So misses wait here, a few are worked off in each turn of the loop, and
+ * an entry dies with its request: a client that resets its streams buys no cryptography. Belongs to one
  * thread.
  */
 #ifndef INTROSPECTD_HTTP_MISS_QUEUE_H
@@ -38,6 +38,7 @@ typedef struct miss_queue {
     } table[MISS_QUEUE_TABLE_SIZE]; /* the works that wait; one that finds its place taken is not in it */
 } miss_queue_t;
 
+/* queue is zero-initialised: most of its table is never touched, and then takes no memory. */
 void miss_queue_init(miss_queue_t *queue, size_t max_len);
 
 /*
@@ -55,7 +56,7 @@ void miss_queue_append(miss_queue_t *queue, miss_t *miss);
 
 bool miss_queue_is_empty(miss_queue_t *queue);
 
-/* Runs at most max_count misses, oldest first: call from within the event loop. */
-void miss_queue_run(miss_queue_t *queue, size_t max_count);
+/* Runs misses, oldest first, until none waits or budget_us are over: call from within the event loop. */
+void miss_queue_run(miss_queue_t *queue, int64_t budget_us);
 
 #endif

@@ -1,15 +1,13 @@
 #include "request_head.h"
 
+#include "raw_head.h"
+
 static const reply_error_t NOT_FOUND = {404, "invalid_request", "nothing is served at this path"};
 static const reply_error_t METHOD_NOT_ALLOWED = {405, "invalid_request", "the method must be POST"};
 static const reply_error_t TOO_LARGE = {413, "invalid_request", "the body is too large"};
 static const reply_error_t ENCODED = {415, "invalid_request", "the body must not have a content encoding"};
 static const reply_error_t WRONG_TYPE = {
     415, "invalid_request", "the content type must be application/x-www-form-urlencoded or application/json"};
-static const reply_error_t FOLDED = {400, "invalid_request", "a header is folded over several lines"};
-static const reply_error_t REPEATED = {400, "invalid_request",
-                                       "a header that may stand once only is repeated"};
-
 static const reply_error_t NO_HOST = {400, "invalid_request", "the header Host is missing"};
 
 typedef struct found {
@@ -31,13 +29,15 @@ static bool take_once(slice_t *place, const h2o_header_t *header)
     return true;
 }
 
-static const reply_error_t *walk_headers(const h2o_req_t *req, found_t *found)
+/* NULL, or what makes the headers ambiguous. */
+static const char *walk_headers(const h2o_req_t *req, found_t *found)
 {
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         bool is_first = true;
         if (header->name->len == 0)
-            return &FOLDED; /* how the library shows obs-fold (RFC 9112 section 5.2) */
+            return "a header is folded over several lines"; /* how the library shows obs-fold (RFC 9112
+                                                               section 5.2) */
         if (header->name == &H2O_TOKEN_AUTHORIZATION->buf)
             is_first = take_once(&found->authorization, header);
         else if (header->name == &H2O_TOKEN_CONTENT_TYPE->buf)
@@ -45,7 +45,7 @@ static const reply_error_t *walk_headers(const h2o_req_t *req, found_t *found)
         else if (header->name == &H2O_TOKEN_CONTENT_ENCODING->buf)
             is_first = take_once(&found->content_encoding, header);
         if (!is_first)
-            return &REPEATED;
+            return "a header that may stand once only is repeated";
     }
     return NULL;
 }
@@ -73,12 +73,18 @@ static bool lacks_host(const h2o_req_t *req)
     return req->version == 0x101 && req->authority.base == req->hostconf->authority.hostport.base;
 }
 
-const reply_error_t *request_head_check(const h2o_req_t *req, const config_t *config, request_head_t *out)
+/* The library works on the bytes where they arrived, so that an HTTP/1 request's head still lies there. */
+static const char *raw_problem(const h2o_req_t *req)
 {
-    found_t found = {0};
-    const reply_error_t *error = walk_headers(req, &found);
-    if (error != NULL)
-        return error;
+    if (req->version >= 0x200)
+        return NULL;
+    const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+    return raw_head_problem((slice_t){input->bytes, input->size});
+}
+
+static const reply_error_t *check(const h2o_req_t *req, const config_t *config, const found_t *found,
+                                  request_head_t *out)
+{
     if (lacks_host(req))
         return &NO_HOST;
     /* The library matches a path by its beginning. */
@@ -88,11 +94,30 @@ const reply_error_t *request_head_check(const h2o_req_t *req, const config_t *co
         return &METHOD_NOT_ALLOWED;
     if (req->entity.len > config->limits.max_body_bytes)
         return &TOO_LARGE;
-    if (found.content_encoding.base != NULL &&
-        !h2o_lcstris(found.content_encoding.base, found.content_encoding.len, H2O_STRLIT("identity")))
+    if (found->content_encoding.base != NULL &&
+        !h2o_lcstris(found->content_encoding.base, found->content_encoding.len, H2O_STRLIT("identity")))
         return &ENCODED;
-    if (!request_body_type_from_content_type(found.content_type, &out->body_type))
+    if (!request_body_type_from_content_type(found->content_type, &out->body_type))
         return &WRONG_TYPE;
-    out->authorization = found.authorization;
     return NULL;
+}
+
+bool request_head_check(h2o_req_t *req, const config_t *config, request_head_t *out, reply_error_t *error)
+{
+    found_t found = {0};
+    const char *ambiguity = raw_problem(req);
+    if (ambiguity == NULL)
+        ambiguity = walk_headers(req, &found);
+    if (ambiguity != NULL) {
+        req->http1_is_persistent = 0;
+        *error = (reply_error_t){400, "invalid_request", ambiguity};
+        return false;
+    }
+    const reply_error_t *refusal = check(req, config, &found, out);
+    if (refusal != NULL) {
+        *error = *refusal;
+        return false;
+    }
+    out->authorization = found.authorization;
+    return true;
 }

@@ -14,10 +14,11 @@ typedef struct request_head {
 } request_head_t;
 
 /*
- * Checks path, method, size, and headers against what the endpoint takes. NULL with *out filled; else the
- * static error to answer with.
+ * Checks path, method, size, and headers against what the endpoint takes. True with *out filled, false with
+ * the *error to answer with. Of a request that can be read in two ways the connection is closed behind the
+ * answer: what follows on it may not be what its sender means.
  */
-const reply_error_t *request_head_check(const h2o_req_t *req, const config_t *config, request_head_t *out)
+bool request_head_check(h2o_req_t *req, const config_t *config, request_head_t *out, reply_error_t *error)
     __attribute__((warn_unused_result));
 
 #endif

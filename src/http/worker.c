@@ -12,8 +12,8 @@
 enum {
     /* Misses that may wait per thread: at 60 us each about a tenth of a second of work. */
     MAX_WAITING_MISSES = 2048,
-    /* Misses worked off between two turns of the loop, about a millisecond of work. */
-    MISSES_PER_TURN = 16,
+    /* How long misses are worked off in one turn of the loop: what else has arrived waits as long. */
+    MISSES_PER_TURN_US = 1000,
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
     ACCEPTS_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
@@ -220,7 +220,8 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
 static void on_work(h2o_timeout_entry_t *entry)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
-    miss_queue_run(&worker->misses, MISSES_PER_TURN);
+    worker->has_worked = true;
+    miss_queue_run(&worker->misses, MISSES_PER_TURN_US);
     connection_set_resume(&worker->connections);
 }
 
@@ -272,8 +273,9 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
 {
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
+    worker->has_worked = false;
     if (!miss_queue_is_empty(&worker->misses) || connection_set_can_resume(&worker->connections))
-        h2o_timeout_link(worker->h2o.loop, &worker->h2o.zero_timeout, &worker->work);
+        worker_schedule_work(worker);
     h2o_evloop_run(worker->h2o.loop, max_wait_ms);
 }
 
@@ -311,6 +313,14 @@ static void wait_until_set_up(worker_t *worker)
 {
     while (sem_wait(&worker->is_set_up) != 0)
         ;
+}
+
+void worker_schedule_work(worker_t *worker)
+{
+    /* Once a turn: pipelined requests, each of them a miss, would keep the loop from looking at anybody else.
+     */
+    if (!worker->has_worked && !h2o_timeout_is_linked(&worker->work))
+        h2o_timeout_link(worker->h2o.loop, &worker->h2o.zero_timeout, &worker->work);
 }
 
 bool worker_start(worker_t *worker)

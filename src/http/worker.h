@@ -28,6 +28,7 @@ struct worker {
     connection_set_t connections;
     miss_queue_t misses;
     h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
+    bool has_worked;          /* in this turn */
     h2o_multithread_receiver_t receiver;
     h2o_multithread_message_t change_message;
     worker_setup_t *next_setup; /* with change_message */
@@ -71,6 +72,12 @@ void worker_request_stop(worker_t *worker, int64_t timeout_ms);
 /* Waits for the thread's end. The number of requests that were cut off. */
 size_t worker_join(worker_t *worker);
 void worker_free(worker_t *worker);
+
+/*
+ * Has misses decided before this turn of the loop ends, if none were yet: a socket whose request waits longer
+ * is taken out of the poll and put back. On the worker's thread.
+ */
+void worker_schedule_work(worker_t *worker);
 
 /* The worker that serves req. */
 static inline worker_t *worker_of(h2o_req_t *req)

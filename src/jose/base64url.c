@@ -4,27 +4,47 @@
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* VALID marks the alphabet, so that one AND over four digits shows whether all of them belong to it. */
-enum { VALID = 0x40, VALUE = 0x3f };
+enum { VALUE = 0x3f, VALID = 1 << 24 };
 
-static const uint8_t DIGIT[256] = {
-    ['A'] = 0x40, ['B'] = 0x41, ['C'] = 0x42, ['D'] = 0x43, ['E'] = 0x44, ['F'] = 0x45, ['G'] = 0x46,
-    ['H'] = 0x47, ['I'] = 0x48, ['J'] = 0x49, ['K'] = 0x4a, ['L'] = 0x4b, ['M'] = 0x4c, ['N'] = 0x4d,
-    ['O'] = 0x4e, ['P'] = 0x4f, ['Q'] = 0x50, ['R'] = 0x51, ['S'] = 0x52, ['T'] = 0x53, ['U'] = 0x54,
-    ['V'] = 0x55, ['W'] = 0x56, ['X'] = 0x57, ['Y'] = 0x58, ['Z'] = 0x59, ['a'] = 0x5a, ['b'] = 0x5b,
-    ['c'] = 0x5c, ['d'] = 0x5d, ['e'] = 0x5e, ['f'] = 0x5f, ['g'] = 0x60, ['h'] = 0x61, ['i'] = 0x62,
-    ['j'] = 0x63, ['k'] = 0x64, ['l'] = 0x65, ['m'] = 0x66, ['n'] = 0x67, ['o'] = 0x68, ['p'] = 0x69,
-    ['q'] = 0x6a, ['r'] = 0x6b, ['s'] = 0x6c, ['t'] = 0x6d, ['u'] = 0x6e, ['v'] = 0x6f, ['w'] = 0x70,
-    ['x'] = 0x71, ['y'] = 0x72, ['z'] = 0x73, ['0'] = 0x74, ['1'] = 0x75, ['2'] = 0x76, ['3'] = 0x77,
-    ['4'] = 0x78, ['5'] = 0x79, ['6'] = 0x7a, ['7'] = 0x7b, ['8'] = 0x7c, ['9'] = 0x7d, ['-'] = 0x7e,
-    ['_'] = 0x7f};
+/* VALID marks the alphabet. Four digits added up have it four times only if all of them belong to it. */
+enum { ALL_VALID = 4 * VALID };
+
+#define D(value, shift) (VALID + ((value) << (shift)))
+#define DIGITS(shift)                                                                                        \
+    {                                                                                                        \
+        ['A'] = D(0, shift), ['B'] = D(1, shift), ['C'] = D(2, shift), ['D'] = D(3, shift),                  \
+        ['E'] = D(4, shift), ['F'] = D(5, shift), ['G'] = D(6, shift), ['H'] = D(7, shift),                  \
+        ['I'] = D(8, shift), ['J'] = D(9, shift), ['K'] = D(10, shift), ['L'] = D(11, shift),                \
+        ['M'] = D(12, shift), ['N'] = D(13, shift), ['O'] = D(14, shift), ['P'] = D(15, shift),              \
+        ['Q'] = D(16, shift), ['R'] = D(17, shift), ['S'] = D(18, shift), ['T'] = D(19, shift),              \
+        ['U'] = D(20, shift), ['V'] = D(21, shift), ['W'] = D(22, shift), ['X'] = D(23, shift),              \
+        ['Y'] = D(24, shift), ['Z'] = D(25, shift), ['a'] = D(26, shift), ['b'] = D(27, shift),              \
+        ['c'] = D(28, shift), ['d'] = D(29, shift), ['e'] = D(30, shift), ['f'] = D(31, shift),              \
+        ['g'] = D(32, shift), ['h'] = D(33, shift), ['i'] = D(34, shift), ['j'] = D(35, shift),              \
+        ['k'] = D(36, shift), ['l'] = D(37, shift), ['m'] = D(38, shift), ['n'] = D(39, shift),              \
+        ['o'] = D(40, shift), ['p'] = D(41, shift), ['q'] = D(42, shift), ['r'] = D(43, shift),              \
+        ['s'] = D(44, shift), ['t'] = D(45, shift), ['u'] = D(46, shift), ['v'] = D(47, shift),              \
+        ['w'] = D(48, shift), ['x'] = D(49, shift), ['y'] = D(50, shift), ['z'] = D(51, shift),              \
+        ['0'] = D(52, shift), ['1'] = D(53, shift), ['2'] = D(54, shift), ['3'] = D(55, shift),              \
+        ['4'] = D(56, shift), ['5'] = D(57, shift), ['6'] = D(58, shift), ['7'] = D(59, shift),              \
+        ['8'] = D(60, shift), ['9'] = D(61, shift), ['-'] = D(62, shift), ['_'] = D(63, shift)               \
+    }
+
+/* What a character adds to the 24 bits of its four, by its place among them. */
+static const uint32_t DIGIT[4][256] = {DIGITS(18), DIGITS(12), DIGITS(6), DIGITS(0)};
 
 /* The low bits of the last character that no byte takes up, by the length modulo 4. */
 static const uint8_t TRAILING_BITS[4] = {0, VALUE, 0x0f, 0x03};
 
-static inline uint8_t digit(char c)
+static inline uint32_t digit(char c)
 {
-    return DIGIT[(unsigned char)c];
+    return DIGIT[3][(unsigned char)c];
+}
+
+static inline uint32_t four_digits(const char *text)
+{
+    return DIGIT[0][(unsigned char)text[0]] + DIGIT[1][(unsigned char)text[1]] +
+           DIGIT[2][(unsigned char)text[2]] + DIGIT[3][(unsigned char)text[3]];
 }
 
 static bool is_strict_tail(slice_t text)
@@ -33,12 +53,31 @@ static bool is_strict_tail(slice_t text)
     return rest != 1 && (rest == 0 || (digit(text.base[text.len - 1]) & TRAILING_BITS[rest]) == 0);
 }
 
+typedef unsigned char lane_t __attribute__((vector_size(16)));
+
+/* All bits of those bytes that are not of the alphabet. */
+static inline lane_t foreign_bytes(lane_t bytes)
+{
+    lane_t letter = (bytes | 0x20) - 'a';
+    lane_t number = bytes - '0';
+    return ~(lane_t)((letter < 26) | (number < 10) | (bytes == '-') | (bytes == '_'));
+}
+
 bool base64url_is_strict(slice_t text)
 {
-    uint8_t all = VALID;
-    for (size_t i = 0; i < text.len; i++)
+    lane_t foreign = {0};
+    lane_t bytes;
+    size_t i = 0;
+    for (; i + sizeof(bytes) <= text.len; i += sizeof(bytes)) {
+        memcpy(&bytes, text.base + i, sizeof(bytes));
+        foreign |= foreign_bytes(bytes);
+    }
+    uint32_t all = VALID;
+    for (; i < text.len; i++)
         all &= digit(text.base[i]);
-    return (all & VALID) != 0 && is_strict_tail(text);
+    uint64_t halves[2];
+    memcpy(halves, &foreign, sizeof(halves));
+    return (halves[0] | halves[1]) == 0 && (all & VALID) != 0 && is_strict_tail(text);
 }
 
 bool base64url_decode(slice_t text, unsigned char *out, size_t *out_len)
@@ -46,24 +85,20 @@ bool base64url_decode(slice_t text, unsigned char *out, size_t *out_len)
     if (!is_strict_tail(text))
         return false;
     unsigned char *end = out;
-    uint8_t all = VALID;
+    uint32_t all = ALL_VALID;
     size_t i = 0;
     for (; i + 4 <= text.len; i += 4) {
-        uint8_t a = digit(text.base[i]);
-        uint8_t b = digit(text.base[i + 1]);
-        uint8_t c = digit(text.base[i + 2]);
-        uint8_t d = digit(text.base[i + 3]);
-        all &= a & b & c & d;
-        uint32_t bits = (a & (uint32_t)VALUE) << 18 | (b & (uint32_t)VALUE) << 12 |
-                        (c & (uint32_t)VALUE) << 6 | (d & VALUE);
+        uint32_t bits = four_digits(text.base + i);
+        all &= bits;
         end[0] = (unsigned char)(bits >> 16);
         end[1] = (unsigned char)(bits >> 8);
         end[2] = (unsigned char)bits;
         end += 3;
     }
+    bool is_valid = (all & ALL_VALID) != 0;
     uint32_t bits = 0;
     for (size_t rest = i; rest < text.len; rest++) {
-        all &= digit(text.base[rest]);
+        is_valid = is_valid && (digit(text.base[rest]) & VALID) != 0;
         bits = bits << 6 | (digit(text.base[rest]) & VALUE);
     }
     if (text.len - i == 2) {
@@ -72,7 +107,7 @@ bool base64url_decode(slice_t text, unsigned char *out, size_t *out_len)
         *end++ = (unsigned char)(bits >> 10);
         *end++ = (unsigned char)(bits >> 2);
     }
-    if ((all & VALID) == 0)
+    if (!is_valid)
         return false;
     *out_len = (size_t)(end - out);
     return true;

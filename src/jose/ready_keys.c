@@ -27,6 +27,16 @@ static EVP_PKEY_CTX *new_verifying(const jwk_t *jwk, algorithm_family_t family, 
     return ctx;
 }
 
+static EVP_MD_CTX *new_eddsa(const jwk_t *jwk)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx == NULL || EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, jwk->pkey, NULL) != 1) {
+        EVP_MD_CTX_free(ctx);
+        return NULL;
+    }
+    return ctx;
+}
+
 static EVP_MAC_CTX *new_mac(const jwk_t *jwk, algorithm_hash_t hash, EVP_MAC *hmac)
 {
     /* OpenSSL only reads it. */
@@ -53,9 +63,11 @@ ready_key_t *ready_keys_get(ready_keys_t *ready, const jwk_t *jwk, algorithm_t a
     ready_key_t made = {.number = jwk->number, .algorithm = algorithm};
     if (info->family == FAMILY_HMAC)
         made.mac = new_mac(jwk, info->hash, hmac);
+    else if (info->family == FAMILY_EDDSA)
+        made.eddsa = new_eddsa(jwk);
     else
         made.verifying = new_verifying(jwk, info->family, digest);
-    if (made.mac == NULL && made.verifying == NULL)
+    if (made.mac == NULL && made.eddsa == NULL && made.verifying == NULL)
         return NULL;
     ready_key_t *place = &ready->keys[ready->oldest];
     ready->oldest = (ready->oldest + 1) % READY_KEYS;
@@ -67,6 +79,7 @@ ready_key_t *ready_keys_get(ready_keys_t *ready, const jwk_t *jwk, algorithm_t a
 void ready_key_deinit(ready_key_t *key)
 {
     EVP_PKEY_CTX_free(key->verifying);
+    EVP_MD_CTX_free(key->eddsa);
     EVP_MAC_CTX_free(key->mac);
     *key = (ready_key_t){0};
 }

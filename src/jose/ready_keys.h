@@ -17,7 +17,8 @@ typedef struct ready_key {
     uint64_t number; /* 0: empty */
     algorithm_t algorithm;
     EVP_PKEY_CTX *verifying; /* RSA and ECDSA */
-    EVP_MAC_CTX *mac;        /* HMAC */
+    EVP_MD_CTX *eddsa;
+    EVP_MAC_CTX *mac; /* HMAC */
 } ready_key_t;
 
 typedef struct ready_keys {
@@ -25,10 +26,8 @@ typedef struct ready_keys {
     size_t oldest; /* the place that the next newcomer takes */
 } ready_keys_t;
 
-/*
- * The context of jwk for algorithm (not EdDSA, which OpenSSL sets up anew each time), made when there is
- * none. NULL when OpenSSL fails. Borrowed until the next call.
- */
+/* The context of jwk for algorithm, made when there is none. NULL when OpenSSL fails. Borrowed until the next
+ * call. */
 ready_key_t *ready_keys_get(ready_keys_t *ready, const jwk_t *jwk, algorithm_t algorithm,
                             const EVP_MD *digest, EVP_MAC *hmac) __attribute__((warn_unused_result));
 

@@ -114,30 +114,29 @@ static reason_t verify_digest(verifier_t *verifier, ready_key_t *key, const algo
     return reason_of_failure();
 }
 
-static reason_t verify_eddsa_once(EVP_MD_CTX *ctx, const jwk_t *jwk, slice_t input, slice_t signature)
+static reason_t verify_eddsa_once(ready_key_t *key, slice_t input, slice_t signature)
 {
-    reason_t reason = REASON_NONE;
-    if (EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, jwk->pkey, NULL) != 1)
-        reason = internal_error(NULL);
-    else if (EVP_DigestVerify(ctx, (const unsigned char *)signature.base, signature.len,
-                              (const unsigned char *)input.base, input.len) != 1)
-        reason = reason_of_failure();
-    EVP_MD_CTX_reset(ctx);
-    return reason;
+    /* Without a key the context starts again with the one that it has. */
+    if (EVP_DigestVerifyInit_ex(key->eddsa, NULL, NULL, NULL, NULL, NULL, NULL) != 1)
+        return internal_error(key);
+    if (EVP_DigestVerify(key->eddsa, (const unsigned char *)signature.base, signature.len,
+                         (const unsigned char *)input.base, input.len) == 1)
+        return REASON_NONE;
+    return reason_of_failure();
 }
 
 /*
  * OpenSSL 3.0 says nothing when memory runs out inside the verification itself: that reads as a bad
  * signature. So a bad one is looked at again, with memory known to be there.
  */
-static reason_t verify_eddsa(verifier_t *verifier, const jwk_t *jwk, slice_t input, slice_t signature)
+static reason_t verify_eddsa(ready_key_t *key, slice_t input, slice_t signature)
 {
-    reason_t reason = verify_eddsa_once(verifier->digest_ctx, jwk, input, signature);
+    reason_t reason = verify_eddsa_once(key, input, signature);
     if (reason != REASON_BAD_SIGNATURE)
         return reason;
     if (!evp_has_memory())
         return internal_error(NULL);
-    return verify_eddsa_once(verifier->digest_ctx, jwk, input, signature);
+    return verify_eddsa_once(key, input, signature);
 }
 
 static size_t signature_len(const jwk_t *jwk, const algorithm_info_t *info)
@@ -149,14 +148,14 @@ static reason_t verify_bytes(verifier_t *verifier, const jwk_t *jwk, algorithm_t
                              slice_t signature)
 {
     const algorithm_info_t *info = algorithm_info(algorithm);
-    if (info->family == FAMILY_EDDSA)
-        return verify_eddsa(verifier, jwk, input, signature);
     ready_key_t *key =
         ready_keys_get(&verifier->ready, jwk, algorithm, verifier->digests[info->hash], verifier->hmac);
     if (key == NULL)
         return internal_error(NULL);
     if (info->family == FAMILY_HMAC)
         return verify_hmac(key, input, signature);
+    if (info->family == FAMILY_EDDSA)
+        return verify_eddsa(key, input, signature);
     return verify_digest(verifier, key, info, input, signature);
 }
 

@@ -1,6 +1,6 @@
 #include "introspectd/claim_path.h"
 
-#include "utf8.h"
+#include "introspectd/utf8.h"
 
 #include <stdlib.h>
 

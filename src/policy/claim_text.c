@@ -1,7 +1,7 @@
 #include "claim_text.h"
 
 #include "introspectd/mapping.h"
-#include "utf8.h"
+#include "introspectd/utf8.h"
 
 #include <stdio.h>
 

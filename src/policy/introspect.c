@@ -2,7 +2,13 @@
 
 #include "introspectd/compact.h"
 #include "introspectd/json.h"
+#include "introspectd/lookup_digest.h"
 #include "introspectd/verify.h"
+
+#include "client_memo.h"
+#include "header_memo.h"
+
+#include <openssl/crypto.h>
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,7 +16,7 @@
 struct introspector {
     atomic_size_t holders;
     config_t *config;
-    digest_seed_t seed; /* of the cache's keys */
+    digest_seed_t seed; /* of the digests that tables are looked up by */
     cache_t *active;
     cache_t *inactive;
 };
@@ -18,6 +24,10 @@ struct introspector {
 struct introspect_worker {
     introspector_t *introspector;
     digester_t *digester;
+    lookup_digester_t *lookup_digester;
+    client_memo_t callers;
+    header_memo_t headers;
+    bool has_new_header; /* the token that was evaluated last: it is good, and its header not remembered */
     verifier_t *verifier;
     char *answer;
     size_t answer_size;
@@ -28,6 +38,10 @@ struct introspect_worker {
 enum { INACTIVE_SHARE = 16 };
 
 static const char INACTIVE_ANSWER[] = "{\"active\":false}";
+
+/* Tokens are digested under the index of their client, Authorization headers under a label that is no index.
+ */
+static const uint64_t AUTHORIZATION_LABEL = UINT64_MAX;
 
 /* What an entry's tag says: the reason in the low byte, the issuer's index plus one above (0: none of ours).
  */
@@ -105,10 +119,12 @@ introspect_worker_t *introspect_worker_new(introspector_t *introspector)
         return NULL;
     worker->introspector = introspector_acquire(introspector);
     worker->digester = digester_new();
+    worker->lookup_digester = lookup_digester_new(&introspector->seed);
     worker->verifier = verifier_new();
     worker->answer_size = INTROSPECT_MAX_ANSWER;
     worker->answer = malloc(worker->answer_size);
-    if (worker->digester == NULL || worker->verifier == NULL || worker->answer == NULL) {
+    if (worker->digester == NULL || worker->lookup_digester == NULL || worker->verifier == NULL ||
+        worker->answer == NULL) {
         introspect_worker_free(worker);
         return NULL;
     }
@@ -120,7 +136,9 @@ void introspect_worker_free(introspect_worker_t *worker)
     if (worker == NULL)
         return;
     digester_free(worker->digester);
+    lookup_digester_free(worker->lookup_digester);
     verifier_free(worker->verifier);
+    header_memo_deinit(&worker->headers);
     free(worker->answer);
     introspector_release(worker->introspector);
     free(worker);
@@ -134,6 +152,33 @@ const config_t *introspect_worker_config(const introspect_worker_t *worker)
 const client_t *introspect_authenticate(introspect_worker_t *worker, const client_credentials_t *credentials)
 {
     return client_authenticate(&worker->introspector->config->clients, worker->digester, credentials);
+}
+
+static const client_t *prove_by_basic(introspect_worker_t *worker, slice_t authorization)
+{
+    char buffer[CLIENT_BASIC_BUFFER_SIZE];
+    client_credentials_t credentials;
+    const client_t *client = NULL;
+    if (client_parse_basic(authorization, buffer, &credentials) == CLIENT_BASIC_OK)
+        client = introspect_authenticate(worker, &credentials);
+    /* Two spellings of what was decoded never need more than twice the header's length. */
+    size_t used = 2 * authorization.len;
+    OPENSSL_cleanse(buffer, used < sizeof(buffer) ? used : sizeof(buffer));
+    return client;
+}
+
+const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
+{
+    digest_t header;
+    if (!lookup_digest(worker->lookup_digester, AUTHORIZATION_LABEL, authorization, &header))
+        return prove_by_basic(worker, authorization);
+    const client_t *client = client_memo_get(&worker->callers, &header);
+    if (client == NULL) {
+        client = prove_by_basic(worker, authorization);
+        if (client != NULL)
+            client_memo_put(&worker->callers, &header, client);
+    }
+    return client;
 }
 
 void introspect_token_name(introspect_worker_t *worker, slice_t token, char out[DIGEST_NAME_SIZE])
@@ -209,7 +254,7 @@ bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slic
         set_verdict(verdict, REASON_TOO_LONG, NULL);
         return true;
     }
-    if (!digest_keyed(worker->digester, &introspector->seed, client->index, token, key)) {
+    if (!lookup_digest(worker->lookup_digester, client->index, token, key)) {
         set_verdict(verdict, REASON_INTERNAL_ERROR, NULL);
         return true;
     }
@@ -291,10 +336,13 @@ static reason_t evaluate(introspect_worker_t *worker, const client_t *client, sl
     const config_t *config = worker->introspector->config;
     compact_t compact;
     reason_t reason;
+    worker->has_new_header = false;
     if (token.len > config->limits.max_token_bytes)
         return REASON_TOO_LONG;
-    if ((reason = compact_split(token, &compact)) != REASON_NONE ||
-        (reason = compact_parse_header(&compact, header)) != REASON_NONE)
+    if ((reason = compact_split(token, &compact)) != REASON_NONE)
+        return reason;
+    bool is_remembered = header_memo_get(&worker->headers, &compact, header);
+    if (!is_remembered && (reason = compact_parse_header(&compact, header)) != REASON_NONE)
         return reason;
     story->header = header->json;
     if ((reason = compact_parse_payload(&compact, &story->payload)) != REASON_NONE ||
@@ -306,6 +354,7 @@ static reason_t evaluate(introspect_worker_t *worker, const client_t *client, sl
         (reason = claims_check(&story->issuer->rules, header->typ, story->payload, now_s, &story->times)) !=
             REASON_NONE)
         return reason;
+    worker->has_new_header = !is_remembered;
     return build_answer(client, story->payload, story);
 }
 
@@ -333,19 +382,17 @@ void introspect_story_deinit(introspect_story_t *story)
 }
 
 /* Writes the answer into the worker's buffer, which grows for the rare one that is larger. */
-static bool write_answer(introspect_worker_t *worker, const json_t *answer, slice_t *out)
+static bool write_answer(introspect_worker_t *worker, json_t *answer, slice_t *out)
 {
-    size_t len = json_dumpb(answer, worker->answer, worker->answer_size, JSON_COMPACT);
+    size_t len = json_write(answer, worker->answer, worker->answer_size);
     if (len > worker->answer_size) {
         char *larger = realloc(worker->answer, len);
         if (larger == NULL)
             return false;
         worker->answer = larger;
         worker->answer_size = len;
-        len = json_dumpb(answer, worker->answer, worker->answer_size, JSON_COMPACT);
+        (void)json_write(answer, worker->answer, worker->answer_size);
     }
-    if (len == 0)
-        return false;
     *out = (slice_t){worker->answer, len};
     return true;
 }
@@ -372,8 +419,16 @@ static void remember(introspect_worker_t *worker, const digest_t *key, int64_t n
     }
 }
 
-void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
-                       const digest_t *key, introspect_verdict_t *verdict)
+/* What is kept must not lie in the arena. */
+static void remember_header(introspect_worker_t *worker, slice_t token)
+{
+    compact_t compact;
+    if (compact_split(token, &compact) == REASON_NONE)
+        header_memo_put(&worker->headers, &compact);
+}
+
+static void decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                   const digest_t *key, introspect_verdict_t *verdict)
 {
     introspect_story_t story;
     introspect_tell(worker, client, token, now_s, &story);
@@ -388,4 +443,14 @@ void introspect_decide(introspect_worker_t *worker, const client_t *client, slic
     copy_kid(story.kid, verdict->kid);
     remember(worker, key, now_s, &story, verdict);
     introspect_story_deinit(&story);
+}
+
+void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
+                       const digest_t *key, introspect_verdict_t *verdict)
+{
+    json_arena_open();
+    decide(worker, client, token, now_s, key, verdict);
+    json_arena_close();
+    if (worker->has_new_header)
+        remember_header(worker, token);
 }

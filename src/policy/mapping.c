@@ -2,8 +2,8 @@
 
 #include "claim_text.h"
 #include "introspectd/claim_path.h"
+#include "introspectd/utf8.h"
 #include "mapping_template.h"
-#include "utf8.h"
 
 #include <stdlib.h>
 

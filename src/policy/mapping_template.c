@@ -2,7 +2,7 @@
 
 #include "claim_text.h"
 #include "introspectd/claim_path.h"
-#include "utf8.h"
+#include "introspectd/utf8.h"
 
 #include <stdlib.h>
 

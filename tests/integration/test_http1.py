@@ -143,8 +143,62 @@ def test_repeated_authorization(h1_endpoint, world, caller):
     with h1_endpoint.connect() as connection:
         connection.send(introspection(caller, world.token(), caller))
         expect.invalid_request(connection.read_response())
+        assert connection.is_closed_by_peer()
+    with h1_endpoint.connect() as connection:
         connection.send(introspection(caller, world.token(), ("authorization", "Basic x")))
         expect.invalid_request(connection.read_response())
+        assert connection.is_closed_by_peer()
+
+
+AMBIGUOUS = {
+    "Host twice": ["Host: y", "Content-Length: {}"],
+    "Content-Length twice": ["Content-Length: {}", "Content-Length: {}"],
+    "differing Content-Length": ["Content-Length: {}", "content-length: 4"],
+    "shorter Content-Length first": ["Content-Length: 4", "Content-Length: {}"],
+    "Content-Length list": ["Content-Length: {}, {}"],
+    "Content-Length and chunked": ["Content-Length: {}", "Transfer-Encoding: chunked"],
+    "chunked and Content-Length": ["Transfer-Encoding: chunked", "Content-Length: {}"],
+    "chunked twice": ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+    "chunked and identity": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+    "chunked spelt otherwise": ["Transfer-Encoding: xchunked"],
+    "blank before the colon": ["Content-Length: {}", "Transfer-Encoding : chunked"],
+}
+
+
+@pytest.mark.parametrize("lines", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_ambiguous_framing(h1_endpoint, world, caller, lines):
+    """What a proxy before us might take for another request is not looked at."""
+    body = form_body(("token", world.token()))
+    if any("chunked" in line for line in lines):
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    lines = [line.format(len(body), len(body)) for line in lines]
+    with h1_endpoint.connect() as connection:
+        request = head("POST /introspect HTTP/1.1", "Host: x", ": ".join(caller), f"Content-Type: {FORM}", *lines) + body
+        connection.send(request + introspection(caller, world.token()))
+        assert connection.read_response().status == 400
+        assert connection.is_closed_by_peer()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_bare_line_feed(h1_endpoint, world, caller, place):
+    body = form_body(("token", world.token()))
+    lines = ["POST /introspect HTTP/1.1", "Host: x", ": ".join(caller), f"Content-Type: {FORM}", f"Content-Length: {len(body)}", "", ""]
+    ends = ["\r\n"] * 6 + [""]
+    ends[place + (place == 3) * 2] = "\n"
+    with h1_endpoint.connect() as connection:
+        connection.send("".join(line + end for line, end in zip(lines, ends)).encode() + body)
+        expect.invalid_request(connection.read_response())
+        assert connection.is_closed_by_peer()
+
+
+def test_chunked_with_http10(h1_endpoint, world, caller):
+    with h1_endpoint.connect() as connection:
+        connection.send(
+            head("POST /introspect HTTP/1.0", ": ".join(caller), f"Content-Type: {FORM}", "Transfer-Encoding: chunked", "Connection: keep-alive")
+            + b"1\r\na\r\n0\r\n\r\n"
+        )
+        expect.invalid_request(connection.read_response())
+        assert connection.is_closed_by_peer()
 
 
 def test_folded_header(h1_endpoint, world, caller):
@@ -159,6 +213,7 @@ def test_folded_header(h1_endpoint, world, caller):
                 head("POST /introspect HTTP/1.1", "Host: x", f"Content-Type: {FORM}", f"Content-Length: {len(body)}", *lines) + body
             )
             expect.invalid_request(connection.read_response())
+            assert connection.is_closed_by_peer()
 
 
 def test_header_names_are_case_insensitive(h1, world, caller):

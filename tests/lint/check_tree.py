@@ -31,7 +31,7 @@ OWNERS = [
     (r"jwt\.h", ["src/cli/mint.c", "tests/", "bench/"]),
     (r"yaml\.h", ["src/policy/yaml_tree.c", "src/policy/yaml_tree.h"]),
     (r"openssl/crypto\.h", ["src/", "tests/", "bench/"]),
-    (r"openssl/.*", ["src/jose/", "src/base/digest.c", *TLS_FILES, "tests/", "bench/"]),
+    (r"openssl/.*", ["src/jose/", "src/base/digest.c", "src/base/lookup_digest.c", *TLS_FILES, "tests/", "bench/"]),
     (r"cmocka\.h", ["tests/"]),
 ]
 

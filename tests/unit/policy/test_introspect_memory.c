@@ -18,7 +18,6 @@ static const algorithm_t ALGORITHMS[] = {ALGORITHM_RS256, ALGORITHM_PS256, ALGOR
 
 typedef struct subject {
     fixture_t *fixture;
-    introspect_worker_t *worker;
     keyset_t *keys;
     char *token;
     reason_t reason; /* the right one */
@@ -51,9 +50,13 @@ static bool is_right(const subject_t *subject, introspect_outcome_t outcome, rea
            outcome == (reason == REASON_NONE ? INTROSPECT_ACTIVE : INTROSPECT_INACTIVE);
 }
 
-/* What was cached before counts no more. */
+/* What was cached or remembered before counts no more. */
 static void forget(const subject_t *subject)
 {
+    fixture_t *fixture = subject->fixture;
+    introspect_worker_free(fixture->worker);
+    fixture->worker = introspect_worker_new(fixture->introspector);
+    assert_non_null(fixture->worker);
     keyset_slot_set_keys(subject->fixture->config->issuers[0].keys, keyset_acquire(subject->keys));
 }
 
@@ -62,14 +65,14 @@ static bool decide_failing(const subject_t *subject, unsigned passing)
     forget(subject);
     failing_alloc_arm(passing);
     introspect_verdict_t verdict =
-        introspect(subject->worker, subject->fixture->front, subject->token, NOW_S);
+        introspect(subject->fixture->worker, subject->fixture->front, subject->token, NOW_S);
     bool has_failed = failing_alloc_disarm();
     assert_int_equal(ERR_peek_error(), 0);
     bool is_none = verdict.outcome == INTROSPECT_UNAVAILABLE && verdict.reason == REASON_INTERNAL_ERROR;
     if (!is_right(subject, verdict.outcome, verdict.reason) && !(has_failed && is_none))
         fail_msg("allocation %u: %s, not %s", passing, reason_name(verdict.reason),
                  reason_name(subject->reason));
-    verdict = introspect(subject->worker, subject->fixture->front, subject->token, NOW_S);
+    verdict = introspect(subject->fixture->worker, subject->fixture->front, subject->token, NOW_S);
     if (!is_right(subject, verdict.outcome, verdict.reason))
         fail_msg("after allocation %u: %s, not %s", passing, reason_name(verdict.reason),
                  reason_name(subject->reason));
@@ -79,8 +82,10 @@ static bool decide_failing(const subject_t *subject, unsigned passing)
 static bool tell_failing(const subject_t *subject, unsigned passing)
 {
     introspect_story_t story;
+    forget(subject);
     failing_alloc_arm(passing);
-    introspect_tell(subject->worker, subject->fixture->front, slice_of(subject->token), NOW_S, &story);
+    introspect_tell(subject->fixture->worker, subject->fixture->front, slice_of(subject->token), NOW_S,
+                    &story);
     bool has_failed = failing_alloc_disarm();
     bool is_none = story.outcome == INTROSPECT_UNAVAILABLE && story.reason == REASON_INTERNAL_ERROR;
     if (!is_right(subject, story.outcome, story.reason) && !(has_failed && is_none))
@@ -91,12 +96,24 @@ static bool tell_failing(const subject_t *subject, unsigned passing)
     return has_failed;
 }
 
-static void fail_each(const subject_t *subject, bool (*try)(const subject_t *subject, unsigned passing))
+/* How many there are. */
+static unsigned fail_each(const subject_t *subject, bool (*try)(const subject_t *subject, unsigned passing))
 {
     unsigned passing = 0;
     while (try(subject, passing))
         assert_in_range(++passing, 0, MAX_ALLOCATIONS);
-    assert_true(passing > 10);
+    return passing;
+}
+
+/* A good payload that is too large for the block that a decision's JSON lies in. */
+static char *large_payload(void)
+{
+    enum { MEMBERS = 150, MEMBER_MAX = 16 };
+    char more[MEMBERS * MEMBER_MAX + 1];
+    size_t len = 0;
+    for (int i = 0; i < MEMBERS; i++)
+        len += (size_t)snprintf(more + len, sizeof(more) - len, ",\"m%d\":[[]]", i);
+    return payload_until(NOW_S + 30, more);
 }
 
 static void fail_each_with(fixture_t *fixture, algorithm_t algorithm)
@@ -106,7 +123,7 @@ static void fail_each_with(fixture_t *fixture, algorithm_t algorithm)
     assert_true(key != NULL && other_key != NULL);
     char *jwks = jwks_of(key);
     const char *error;
-    subject_t subject = {.fixture = fixture, .worker = fixture->worker};
+    subject_t subject = {.fixture = fixture};
     subject.keys = keyset_parse(slice_of(jwks), NULL, NULL, &error);
     assert_non_null(subject.keys);
     free(jwks);
@@ -114,24 +131,27 @@ static void fail_each_with(fixture_t *fixture, algorithm_t algorithm)
 
     char *good = payload_until(NOW_S + 30, "");
     char *expired = payload_until(NOW_S - 60, "");
+    char *large = large_payload();
     const struct {
         const private_key_t *key;
         const char *payload;
         reason_t reason;
-    } cases[] = {
-        {key, good, REASON_NONE}, {other_key, good, REASON_BAD_SIGNATURE}, {key, expired, REASON_EXPIRED}};
+        unsigned allocations; /* of a decision, at least */
+    } cases[] = {{key, good, REASON_NONE, 2},
+                 {other_key, good, REASON_BAD_SIGNATURE, 2},
+                 {key, expired, REASON_EXPIRED, 2},
+                 {key, large, REASON_NONE, 100}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         subject.reason = cases[i].reason;
         subject.token = token_by(cases[i].key, algorithm, cases[i].payload);
-        fail_each(&subject, decide_failing);
+        assert_in_range(fail_each(&subject, decide_failing), cases[i].allocations, MAX_ALLOCATIONS);
+        /* Without that block, every allocation is one that can fail. */
+        assert_in_range(fail_each(&subject, tell_failing), 30, MAX_ALLOCATIONS);
         free(subject.token);
     }
-    subject.reason = REASON_NONE;
-    subject.token = token_by(key, algorithm, good);
-    fail_each(&subject, tell_failing);
-    free(subject.token);
     free(good);
     free(expired);
+    free(large);
     keyset_release(subject.keys);
     private_key_free(key);
     private_key_free(other_key);

@@ -170,22 +170,41 @@ static void test_key_sets_with_what_should_not_be_there(void **state)
 }
 
 /* A token's signature is what makes it a bearer token. */
+static json_t *parse_traced_token(const masked_secret_t *secret)
+{
+    static const char BEFORE[] = "{\"token\" : \"\\u0061";
+    char *text = malloc(64 + secret->text_len);
+    assert_non_null(text);
+    strcpy(text, BEFORE);
+    masked_secret_unmask_text(secret, text + strlen(BEFORE));
+    strcpy(text + strlen(BEFORE) + secret->text_len, "\"}");
+    json_t *json = json_parse_object(slice_of(text));
+    assert_non_null(json);
+    OPENSSL_cleanse(text, 64 + secret->text_len);
+    free(text);
+    return json;
+}
+
 static void test_parsed_tokens(void **state)
 {
     (void)state;
     masked_secret_t secret;
     masked_secret_init(&secret);
-    char *text = malloc(64 + secret.text_len);
-    assert_non_null(text);
-    strcpy(text, "{\"token\" : \"\\u0061");
-    masked_secret_unmask_text(&secret, text + strlen(text));
-    strcpy(text + strlen("{\"token\" : \"\\u0061") + secret.text_len, "\"}");
-    json_t *json = json_parse_object(slice_of(text));
-    assert_non_null(json);
-    OPENSSL_cleanse(text, 64 + secret.text_len);
-    free(text);
+    json_t *json = parse_traced_token(&secret);
     assert_true(memory_scan_text(&secret) > 0);
     json_decref(json);
+    assert_int_equal(memory_scan_text(&secret), 0);
+}
+
+static void test_tokens_parsed_in_an_arena(void **state)
+{
+    (void)state;
+    masked_secret_t secret;
+    masked_secret_init(&secret);
+    json_arena_open();
+    json_decref(parse_traced_token(&secret));
+    assert_true(memory_scan_text(&secret) > 0);
+    json_arena_close();
     assert_int_equal(memory_scan_text(&secret), 0);
 }
 
@@ -199,6 +218,7 @@ int main(void)
         FIXTURE_TEST(test_symmetric_keys),
         FIXTURE_TEST(test_key_sets_with_what_should_not_be_there),
         cmocka_unit_test(test_parsed_tokens),
+        cmocka_unit_test(test_tokens_parsed_in_an_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "utf8.h"
+#include "introspectd/utf8.h"
 
 size_t utf8_char_len(unsigned char lead)
 {
@@ -31,23 +31,31 @@ static bool is_valid_pair(unsigned char lead, unsigned char second)
     }
 }
 
-bool utf8_is_valid(slice_t text)
+size_t utf8_valid_char_len(slice_t text)
 {
     const unsigned char *bytes = (const unsigned char *)text.base;
 
-    for (size_t i = 0; i < text.len;) {
-        if (bytes[i] < 0x80) {
-            i++;
-            continue;
-        }
-        size_t len = utf8_char_len(bytes[i]);
-        if (len == 1 || len > text.len - i || !is_valid_pair(bytes[i], bytes[i + 1]))
+    if (text.len == 0)
+        return 0;
+    if (bytes[0] < 0x80)
+        return 1;
+    size_t len = utf8_char_len(bytes[0]);
+    if (len == 1 || len > text.len || !is_valid_pair(bytes[0], bytes[1]))
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if (!is_continuation(bytes[i]))
+            return 0;
+    }
+    return len;
+}
+
+bool utf8_is_valid(slice_t text)
+{
+    while (text.len > 0) {
+        size_t len = utf8_valid_char_len(text);
+        if (len == 0)
             return false;
-        for (size_t k = 1; k < len; k++) {
-            if (!is_continuation(bytes[i + k]))
-                return false;
-        }
-        i += len;
+        text = (slice_t){text.base + len, text.len - len};
     }
     return true;
 }
@@ -64,4 +72,20 @@ bool utf8_has_control(slice_t text)
             return true;
     }
     return false;
+}
+
+size_t utf8_encode(uint32_t character, char out[UTF8_CHAR_MAX])
+{
+    if (character < 0x80) {
+        out[0] = (char)character;
+        return 1;
+    }
+    size_t len = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+    for (size_t i = len - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (character & 0x3F));
+        character >>= 6;
+    }
+    /* As many ones in front as there are bytes. */
+    out[0] = (char)((0xF00u >> len & 0xF0) | character);
+    return len;
 }
