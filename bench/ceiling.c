@@ -5,10 +5,17 @@
  * must read it (every header once, the body's memory), so that the difference between the two servers is
  * introspectd's own work.
  *
- * ceiling PORT [TLS_PORT CERTIFICATE.pem KEY.pem]: listens on 127.0.0.1.
+ * ceiling PORT [TLS_PORT CERTIFICATE.pem KEY.pem [PRIVATE.jwk]]: listens on 127.0.0.1. With a key it verifies
+ * the signature of each request's token, on a context set up once, and nothing else: the least that a new
+ * token can cost.
  */
+#include "evp_verify.h"
+
+#include "introspectd/file.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +30,8 @@
 
 static const char ANSWER[] = "{\"active\":true,\"front_channel_name\":\"Acme Support (EU)\","
                              "\"front_channel_address\":\"tenant-0001:channel-00000017\"}";
+
+enum { KEY_FILE_MAX_BYTES = 65536 };
 
 static h2o_globalconf_t globalconf;
 static h2o_context_t context;
@@ -40,6 +49,22 @@ static unsigned touch(h2o_iovec_t bytes)
     return sum;
 }
 
+/* NULL: nothing is verified. */
+static evp_verify_t *verify;
+
+static bool is_good(h2o_iovec_t body)
+{
+    static const char NAME[] = "token=";
+    const size_t name_len = sizeof(NAME) - 1;
+    evp_token_t token;
+    if (body.len < name_len || memcmp(body.base, NAME, name_len) != 0 ||
+        !evp_token_read(verify, (slice_t){body.base + name_len, body.len - name_len}, &token))
+        return false;
+    bool is_verified = evp_verify_token(verify, &token);
+    free(token.signature);
+    return is_verified;
+}
+
 static int answer(h2o_handler_t *handler, h2o_req_t *req)
 {
     (void)handler;
@@ -51,6 +76,10 @@ static int answer(h2o_handler_t *handler, h2o_req_t *req)
     }
     read_sum += sum;
 
+    if (verify != NULL && !is_good(req->entity)) {
+        h2o_send_error_400(req, "Bad Request", "the signature is not good", 0);
+        return 0;
+    }
     req->res.status = 200;
     req->res.reason = "OK";
     req->res.content_length = sizeof(ANSWER) - 1;
@@ -102,12 +131,30 @@ static SSL_CTX *load_tls(const char *certificate_file, const char *key_file)
     return tls;
 }
 
+static void load_key(const char *path)
+{
+    char *text = NULL;
+    size_t len = 0;
+    const char *problem = "the key cannot be read";
+    private_key_t *key = NULL;
+    if (file_read(path, KEY_FILE_MAX_BYTES, &text, &len) == 0)
+        key = private_key_parse((slice_t){text, len}, &problem);
+    verify = key == NULL ? NULL : evp_verify_new(key, private_key_algorithm(key));
+    if (verify == NULL) {
+        fprintf(stderr, "ceiling: %s: %s\n", path, problem);
+        exit(1);
+    }
+    file_free_secret(text, len);
+    private_key_free(key);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2 && argc != 5) {
-        fputs("usage: ceiling PORT [TLS_PORT CERTIFICATE.pem KEY.pem]\n", stderr);
+    if (argc != 2 && argc != 5 && argc != 6) {
+        fputs("usage: ceiling PORT [TLS_PORT CERTIFICATE.pem KEY.pem [PRIVATE.jwk]]\n", stderr);
         return 64;
     }
+    signal(SIGPIPE, SIG_IGN);
     h2o_config_init(&globalconf);
     globalconf.server_name = h2o_iovec_init(NULL, 0);
     h2o_hostconf_t *host =
@@ -116,10 +163,12 @@ int main(int argc, char **argv)
     h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = answer;
     h2o_context_init(&context, h2o_evloop_create(), &globalconf);
     listen_on(argv[1], &cleartext);
-    if (argc == 5) {
+    if (argc >= 5) {
         over_tls.ssl_ctx = load_tls(argv[3], argv[4]);
         listen_on(argv[2], &over_tls);
     }
+    if (argc == 6)
+        load_key(argv[5]);
     while (h2o_evloop_run(context.loop, INT32_MAX) == 0)
         ;
     return 1;
