@@ -6,8 +6,8 @@
  * introspectd's own work.
  *
  * ceiling PORT [TLS_PORT CERTIFICATE.pem KEY.pem [PRIVATE.jwk]]: listens on 127.0.0.1. With a key it verifies
- * the signature of each request's token, on a context set up once, and nothing else: the least that a new
- * token can cost.
+ * the signature of each request's token, on a context set up once, and nothing else: about the least
+ * that a new token can cost.
  */
 #include "evp_verify.h"
 
@@ -127,6 +127,9 @@ static SSL_CTX *load_tls(const char *certificate_file, const char *key_file)
         fprintf(stderr, "ceiling: %s or %s cannot be used\n", certificate_file, key_file);
         exit(1);
     }
+    /* As introspectd's: or the two would agree on different ciphers. */
+    SSL_CTX_set_options(tls, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
     h2o_ssl_register_alpn_protocols(tls, h2o_http2_alpn_protocols);
     return tls;
 }

@@ -19,7 +19,7 @@ static void ask(void *data, unsigned thread)
     asking_t *asking = data;
     const order_t *order = &asking->orders[thread];
     /* Threads never agree on a time that moves. */
-    int64_t now_s = ENTRIES_NOW_S + ((int64_t)thread << 32) * asking->step_s;
+    int64_t now_s = ENTRIES_NOW_S + ((int64_t)thread << 28) * asking->step_s;
     char buffer[ENTRIES_BODY_MAX];
     size_t hits = 0;
     for (size_t i = 0; i < order->count; i++) {

@@ -39,7 +39,8 @@ const client_t *introspect_authenticate(introspect_worker_t *worker, const clien
 
 /*
  * The client that an Authorization header's value proves by Basic (RFC 7617), NULL when it proves none. A
- * value that proved one is remembered by its keyed digest, and costs no more than that from then on.
+ * value that proved one is remembered by its keyed digest, and costs no more than that while it has its
+ * place.
  */
 const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
     __attribute__((warn_unused_result));
@@ -65,8 +66,8 @@ typedef struct introspect_verdict {
 } introspect_verdict_t;
 
 /*
- * Looks for an answer in the cache alone. True with *verdict when there is one; it costs one digest and one
- * look-up. Otherwise false, and *key is what introspect_decide wants.
+ * Looks for an answer in the cache alone. True with *verdict when there is one; it costs one digest and at
+ * most two look-ups. Otherwise false, and *key is what introspect_decide wants.
  */
 bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        digest_t *key, introspect_verdict_t *verdict) __attribute__((warn_unused_result));

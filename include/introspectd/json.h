@@ -42,9 +42,9 @@ bool json_ran_out_of_memory(void);
 
 /*
  * Writes value as JSON without white space, members in the order in which they were added, as json_dumpb does
- * with JSON_COMPACT; it takes no memory, so it cannot fail. Gives the bytes that the whole takes: if they are
- * more than size, out holds rubbish. value is a tree (no container holds itself) of UTF-8, and is not
- * changed.
+ * with JSON_COMPACT; it takes no memory, so it cannot fail, but for a fraction, which is left out when there
+ * is none. Gives the bytes that the whole takes: if they are more than size, out holds rubbish. value is a
+ * tree (no container holds itself) of UTF-8, and is not changed.
  */
 size_t json_write(json_t *value, char *out, size_t size);
 

@@ -30,8 +30,11 @@ static void take(atomic_uint *word)
     unsigned is_free = 0;
 
     while (!atomic_compare_exchange_strong(word, &is_free, 1)) {
+        /* Looking takes the line from nobody. */
+        do
+            wait_a_little(&waits);
+        while (atomic_load_explicit(word, memory_order_relaxed) != 0);
         is_free = 0;
-        wait_a_little(&waits);
     }
 }
 

@@ -10,6 +10,7 @@
 typedef struct connection {
     h2o_linklist_t link;
     h2o_linklist_t paused;
+    h2o_linklist_t touched;
     connection_set_t *set;
     h2o_socket_t *socket;
     h2o_accept_ctx_t accept;
@@ -32,6 +33,7 @@ void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_host
     set->hosts = hosts;
     h2o_linklist_init_anchor(&set->all);
     h2o_linklist_init_anchor(&set->paused);
+    h2o_linklist_init_anchor(&set->touched);
     set->count = 0;
 }
 
@@ -42,6 +44,8 @@ static void on_close(void *data)
     h2o_linklist_unlink(&connection->link);
     if (h2o_linklist_is_linked(&connection->paused))
         h2o_linklist_unlink(&connection->paused);
+    if (h2o_linklist_is_linked(&connection->touched))
+        h2o_linklist_unlink(&connection->touched);
     connection->set->count--;
     SSL_CTX_free(connection->accept.ssl_ctx);
     free(connection);
@@ -50,6 +54,13 @@ static void on_close(void *data)
 static connection_t *connection_of(h2o_socket_t *socket)
 {
     return socket->on_close.data;
+}
+
+static void pause_reading(connection_t *connection)
+{
+    h2o_socket_read_stop(connection->socket);
+    if (!h2o_linklist_is_linked(&connection->paused))
+        h2o_linklist_insert(&connection->set->paused, &connection->paused);
 }
 
 /*
@@ -61,21 +72,44 @@ static void on_http2_read(h2o_socket_t *socket, const char *error)
 {
     connection_t *connection = connection_of(socket);
     if (error == NULL && h2o_socket_is_writing(socket)) {
-        h2o_socket_read_stop(socket);
-        if (!h2o_linklist_is_linked(&connection->paused))
-            h2o_linklist_insert(&connection->set->paused, &connection->paused);
+        pause_reading(connection);
         return;
     }
+    if (!h2o_linklist_is_linked(&connection->touched))
+        h2o_linklist_insert(&connection->set->touched, &connection->touched);
     connection->library_read(socket, error);
 }
 
-bool connection_set_can_resume(const connection_set_t *set)
+void connection_touch(h2o_req_t *req)
 {
-    for (const h2o_linklist_t *node = set->paused.next; node != &set->paused; node = node->next) {
-        if (!h2o_socket_is_writing(H2O_STRUCT_FROM_MEMBER(connection_t, paused, node)->socket))
-            return true;
+    connection_t *connection = connection_of(req->conn->callbacks->get_socket(req->conn));
+    if (connection->library_read != NULL && !h2o_linklist_is_linked(&connection->touched))
+        h2o_linklist_insert(&connection->set->touched, &connection->touched);
+}
+
+/* Where the library stopped reading, it would start again past on_http2_read. */
+static void take_over_stopped(connection_set_t *set)
+{
+    while (!h2o_linklist_is_empty(&set->touched)) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, touched, set->touched.next);
+        h2o_linklist_unlink(&connection->touched);
+        if (connection->socket->_cb.read != on_http2_read)
+            pause_reading(connection);
     }
-    return false;
+}
+
+bool connection_set_can_resume(connection_set_t *set)
+{
+    bool can_resume = false;
+    take_over_stopped(set);
+    for (h2o_linklist_t *node = set->paused.next; node != &set->paused; node = node->next) {
+        h2o_socket_t *socket = H2O_STRUCT_FROM_MEMBER(connection_t, paused, node)->socket;
+        /* The library starts reading again when one write is through and the next under way. */
+        if (h2o_socket_is_reading(socket))
+            h2o_socket_read_stop(socket);
+        can_resume = can_resume || !h2o_socket_is_writing(socket);
+    }
+    return can_resume;
 }
 
 void connection_set_resume(connection_set_t *set)

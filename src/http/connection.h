@@ -15,6 +15,8 @@ typedef struct connection_set {
     h2o_hostconf_t **hosts; /* NULL-terminated */
     h2o_linklist_t all;
     h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through */
+    h2o_linklist_t
+        touched; /* HTTP/2 connections that the library may have stopped reading from in this turn */
     size_t count;
 } connection_set_t;
 
@@ -27,8 +29,14 @@ void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_host
  */
 void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket);
 
-/* Whether there are connections for connection_set_resume. */
-bool connection_set_can_resume(const connection_set_t *set);
+/*
+ * Whether there are connections for connection_set_resume. Call before each turn of the loop: what the
+ * library has done to its sockets in the last one is set right.
+ */
+bool connection_set_can_resume(connection_set_t *set);
+
+/* To be called for a request that is answered later than it came: the library may stop reading then. */
+void connection_touch(h2o_req_t *req);
 
 /* Reads again from connections whose write is through: call from within the event loop. */
 void connection_set_resume(connection_set_t *set);

@@ -93,6 +93,7 @@ static void decide(miss_t *miss)
                                                  undecided->body.token, now_s, &undecided->key, &verdict))
         introspect_decide(undecided->introspect, undecided->client, undecided->body.token, now_s,
                           &undecided->key, &verdict);
+    connection_touch(miss->req);
     answer_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict);
 }
 

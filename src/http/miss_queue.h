@@ -3,7 +3,8 @@
  *
  * A verification is a hundred times the work of an answer from the cache, and one read event of the library
  * can carry thousands of requests. So misses wait here, a few are worked off in each turn of the loop, and
- * an entry dies with its request: a client that resets its streams buys no cryptography. Belongs to one
+ * an entry dies with its request: streams that are reset in the same read, or while the queue is long, buy no
+ * cryptography. Belongs to one
  * thread.
  */
 #ifndef INTROSPECTD_HTTP_MISS_QUEUE_H

@@ -69,13 +69,14 @@ static const char *framing_problem(const framing_t *framing, slice_t request_lin
     return NULL;
 }
 
-const char *raw_head_problem(slice_t bytes)
+const char *raw_head_problem(slice_t bytes, bool *is_chunked)
 {
     static const char BARE_LF[] = "a line of the head does not end with CR LF";
     framing_t framing = {0};
     slice_t rest = bytes;
     slice_t request_line;
     slice_t line;
+    *is_chunked = false;
     /* The library lets an empty line stand before the request (RFC 9112 section 2.2). */
     if (rest.len >= 2 && memcmp(rest.base, "\r\n", 2) == 0)
         rest = (slice_t){rest.base + 2, rest.len - 2};
@@ -86,5 +87,6 @@ const char *raw_head_problem(slice_t bytes)
             return BARE_LF;
         count_header(&framing, line);
     } while (line.len != 0);
+    *is_chunked = framing.transfer_encodings != 0;
     return framing_problem(&framing, request_line);
 }

@@ -13,8 +13,10 @@
 
 /*
  * Looks at a head that the library has accepted, from its first byte to the blank line or beyond. NULL, or a
- * static sentence that says what is ambiguous; then the connection must be closed behind the answer.
+ * static sentence that says what is ambiguous; then the connection must be closed behind the answer. So it
+ * must where *is_chunked is set: of what the library takes for chunks nothing can be seen any more, and it
+ * takes more than RFC 9112 section 7.1 allows.
  */
-const char *raw_head_problem(slice_t bytes) __attribute__((warn_unused_result));
+const char *raw_head_problem(slice_t bytes, bool *is_chunked) __attribute__((warn_unused_result));
 
 #endif

@@ -74,12 +74,16 @@ static bool lacks_host(const h2o_req_t *req)
 }
 
 /* The library works on the bytes where they arrived, so that an HTTP/1 request's head still lies there. */
-static const char *raw_problem(const h2o_req_t *req)
+static const char *raw_problem(h2o_req_t *req)
 {
     if (req->version >= 0x200)
         return NULL;
     const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
-    return raw_head_problem((slice_t){input->bytes, input->size});
+    bool is_chunked;
+    const char *problem = raw_head_problem((slice_t){input->bytes, input->size}, &is_chunked);
+    if (is_chunked)
+        req->http1_is_persistent = 0;
+    return problem;
 }
 
 static const reply_error_t *check(const h2o_req_t *req, const config_t *config, const found_t *found,

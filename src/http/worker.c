@@ -274,7 +274,8 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
-    if (!miss_queue_is_empty(&worker->misses) || connection_set_can_resume(&worker->connections))
+    bool can_resume = connection_set_can_resume(&worker->connections);
+    if (can_resume || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
     h2o_evloop_run(worker->h2o.loop, max_wait_ms);
 }

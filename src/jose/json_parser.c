@@ -240,9 +240,11 @@ static json_t *read_number(parser_t *parser)
         return NULL;
     if (!has_fraction && !has_exponent)
         return integer_of(whole, is_negative);
-    /* Rare, and what it takes to round right jansson has: it refuses what is too large, and notes itself when
-     * memory runs out. */
-    return json_loadb(start, (size_t)(parser->at - start), JSON_DECODE_ANY, NULL);
+    /* The byte behind it, which no number could go on with, ends it for strtod too. */
+    if (parser->at == parser->end)
+        return NULL;
+    /* There is no value for one that is too large. */
+    return json_real(strtod(start, NULL));
 }
 
 static json_t *read_word(parser_t *parser, const char *word, json_t *value)

@@ -9,7 +9,7 @@
 
 #include "introspectd/compact.h"
 
-enum { HEADER_MEMO_PLACES = 4, HEADER_MEMO_MAX_BYTES = 256 };
+enum { HEADER_MEMO_PLACES = 16, HEADER_MEMO_MAX_BYTES = 256 };
 
 /* Zero-initialised it is empty. */
 typedef struct header_memo {
@@ -23,8 +23,7 @@ typedef struct header_memo {
 
 void header_memo_deinit(header_memo_t *memo);
 
-/* The header of compact, if it is remembered. The caller calls compact_header_deinit, and does so before the
- * memo's next change. */
+/* The header of compact, if it is remembered. The caller calls compact_header_deinit. */
 bool header_memo_get(const header_memo_t *memo, const compact_t *compact, compact_header_t *out)
     __attribute__((warn_unused_result));
 

@@ -101,6 +101,7 @@ void introspector_release(introspector_t *introspector)
     if (introspector == NULL ||
         atomic_fetch_sub_explicit(&introspector->holders, 1, memory_order_acq_rel) != 1)
         return;
+    OPENSSL_cleanse(&introspector->seed, sizeof(introspector->seed));
     cache_free(introspector->active);
     cache_free(introspector->inactive);
     config_free(introspector->config);
@@ -354,7 +355,7 @@ static reason_t evaluate(introspect_worker_t *worker, const client_t *client, sl
         (reason = claims_check(&story->issuer->rules, header->typ, story->payload, now_s, &story->times)) !=
             REASON_NONE)
         return reason;
-    worker->has_new_header = !is_remembered;
+    worker->has_new_header = !is_remembered && compact.header.len <= HEADER_MEMO_MAX_BYTES;
     return build_answer(client, story->payload, story);
 }
 

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -98,6 +99,33 @@ def test_peer_that_reads_in_pieces(world, start_server, piece, room):
                 except TimeoutError:
                     break
         expect.is_active(endpoint.introspect(world.token("HS256"), world.rfc))
+
+
+def read_until_quiet(sock, rest):
+    """Reads what is there, and sends rest when there is room."""
+    sender = threading.Thread(target=sock.sendall, args=[rest])
+    sender.start()
+    sock.settimeout(0.5)
+    try:
+        while True:
+            assert sock.recv(1 << 20), "closed"
+    except TimeoutError:
+        sender.join()
+
+
+def test_peer_that_reads_late_and_then_not_at_all(world, start_server):
+    """The library stops and starts reading by itself when it has much to write; it must not read past our guard from then on."""
+    endpoint = start_server(world.config(threads=1)).endpoints["h2c"]
+    with DeafEndpoint.like(endpoint).open_http2() as sock:
+        sock.settimeout(0.3)
+        rest = send_until_there_is_no_room(sock, frames.ping() * 1000)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        read_until_quiet(sock, rest)
+        with pytest.raises(TimeoutError):
+            for data in answers_that_get_stuck():
+                sock.sendall(data)
+                time.sleep(0.001)  # the server sees this piece apart from the next
+    expect.is_active(endpoint.introspect(world.token(), world.rfc))
 
 
 # Errors that the library finds before the request is ours

@@ -15,7 +15,8 @@ static const char *problem_of(const char *text)
     char *copy = malloc(len);
     assert_non_null(copy);
     memcpy(copy, text, len);
-    const char *problem = raw_head_problem((slice_t){copy, len});
+    bool is_chunked;
+    const char *problem = raw_head_problem((slice_t){copy, len}, &is_chunked);
     free(copy);
     return problem;
 }
@@ -80,10 +81,23 @@ static void test_cut_heads(void **state)
         char *copy = malloc(len);
         assert_non_null(copy);
         memcpy(copy, HEAD, len);
-        assert_non_null(raw_head_problem((slice_t){copy, len}));
+        bool is_chunked;
+        assert_non_null(raw_head_problem((slice_t){copy, len}, &is_chunked));
         free(copy);
     }
     assert_null(problem_of(HEAD));
+}
+
+static void test_chunks_are_told(void **state)
+{
+    static const char CHUNKED[] = "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    static const char PLAIN[] = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n";
+    bool is_chunked = false;
+    (void)state;
+    assert_null(raw_head_problem(slice_of(CHUNKED), &is_chunked));
+    assert_true(is_chunked);
+    assert_null(raw_head_problem(slice_of(PLAIN), &is_chunked));
+    assert_false(is_chunked);
 }
 
 int main(void)
@@ -92,6 +106,7 @@ int main(void)
         cmocka_unit_test(test_plain_heads),
         cmocka_unit_test(test_ambiguous_heads),
         cmocka_unit_test(test_cut_heads),
+        cmocka_unit_test(test_chunks_are_told),
     };
     return cmocka_run_group_tests_name("raw head", tests, NULL, NULL);
 }

@@ -249,7 +249,7 @@ static void memory_that_runs_out_is_told(void **state)
     (void)state;
     static const char TEXT[] =
         "{\"a\":\"plain\",\"\\u0062\":\"\\ud83d\\ude00\",\"c\":[1,-2.5e3,true,{\"d\":null},[\"e\",\"\\n\"]],"
-        "\"f\":1,\"g\":2,\"h\":3,\"i\":4,\"j\":5,\"k\":6,\"l\":0.1234567890123456789}";
+        "\"f\":1,\"g\":2,\"h\":3,\"i\":4,\"j\":5,\"k\":6,\"l\":0.1234567890123456789,\"m\":1.234567890123e5}";
     json_t *expected = oracle_parse(slice_of(TEXT));
     assert_non_null(expected);
     unsigned passing = 0;

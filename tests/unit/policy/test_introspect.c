@@ -78,6 +78,35 @@ static void remembers_an_inactive_verdict_with_its_reason(void **state)
     free(payload);
 }
 
+static void assert_refused_signature(const fixture_t *fixture, const char *token)
+{
+    introspect_verdict_t verdict = introspect(fixture->worker, fixture->front, token, NOW_S);
+    assert_int_equal(verdict.reason, REASON_BAD_SIGNATURE);
+    assert_false(verdict.is_from_cache);
+}
+
+/* The header of a good token is remembered; nothing else of it vouches for another one. */
+static void refuses_forgeries_under_a_good_header(void **state)
+{
+    fixture_t *fixture = *state;
+    char *good = good_token(fixture, NOW_S + 30, "");
+    char *later = payload_until(NOW_S + 60, "");
+    char *foreign = sign(fixture->other_key, HEADER, later);
+    char *grafted = sign(fixture->other_key, HEADER, later);
+    char *again = sign(fixture->key, HEADER, later);
+    assert_int_equal(introspect(fixture->worker, fixture->front, good, NOW_S).outcome, INTROSPECT_ACTIVE);
+    assert_int_equal(strlen(strrchr(grafted, '.')), strlen(strrchr(good, '.')));
+    strcpy(strrchr(grafted, '.'), strrchr(good, '.'));
+    assert_refused_signature(fixture, foreign);
+    assert_refused_signature(fixture, grafted);
+    assert_int_equal(introspect(fixture->worker, fixture->front, again, NOW_S).outcome, INTROSPECT_ACTIVE);
+    free(good);
+    free(later);
+    free(foreign);
+    free(grafted);
+    free(again);
+}
+
 static void keeps_good_verdicts_through_a_flood_of_bad_tokens(void **state)
 {
     fixture_t *fixture = *state;
@@ -250,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(caches_nothing_beyond_its_own_maximum, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_clients_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(remembers_an_inactive_verdict_with_its_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_forgeries_under_a_good_header, setup, teardown),
         cmocka_unit_test_setup_teardown(keeps_good_verdicts_through_a_flood_of_bad_tokens, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_not_yet_valid_in_time, setup, teardown),
         cmocka_unit_test_setup_teardown(gives_the_reason, setup, teardown),
