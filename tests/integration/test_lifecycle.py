@@ -41,6 +41,7 @@ def test_end_of_the_terminal_stops(world, directory):
     config_file = write_config(directory, world.config(listen=[{"address": f"127.0.0.1:{port}"}]), world.files)
     process, terminal = pty.fork()
     if process == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # or it is ignored, where the tests were started with nohup
         os.dup2(os.open(directory / "stderr.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
         os.execv(BINARY, [str(BINARY), "serve", "--config", str(config_file)])
     log = directory / "stderr.log"
