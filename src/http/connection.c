@@ -90,8 +90,10 @@ void connection_touch(h2o_req_t *req)
 /* Where the library stopped reading, it would start again past on_http2_read. */
 static void take_over_stopped(connection_set_t *set)
 {
-    while (!h2o_linklist_is_empty(&set->touched)) {
-        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, touched, set->touched.next);
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *node = set->touched.next; node != &set->touched; node = next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, touched, node);
+        next = node->next;
         h2o_linklist_unlink(&connection->touched);
         if (connection->socket->_cb.read != on_http2_read)
             pause_reading(connection);

@@ -1,5 +1,6 @@
 """HTTP/2 peers that do not read what they are sent, and requests that the HTTP library answers by itself."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -88,14 +89,16 @@ def test_peer_that_reads_in_pieces(world, start_server, piece, room):
     """What is written when there is hardly room, and is through at once, is no reason to wait for more room."""
     endpoint = start_server(world.config(threads=1)).endpoints["h2c"]
     for _ in range(2):
-        with DeafEndpoint.like(endpoint).open_http2() as sock:
+        # The server may close the connection of such a peer; what it must not do is end.
+        with contextlib.suppress(ConnectionError), DeafEndpoint.like(endpoint).open_http2() as sock:
             sock.settimeout(0.2)
             send_until_there_is_no_room(sock, frames.ping() * 1000)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
             sock.settimeout(0.05)
             for _ in range(400):
                 try:
-                    assert sock.recv(piece)
+                    if not sock.recv(piece):
+                        break
                 except TimeoutError:
                     break
         expect.is_active(endpoint.introspect(world.token("HS256"), world.rfc))
@@ -116,7 +119,7 @@ def read_until_quiet(sock, rest):
 def test_peer_that_reads_late_and_then_not_at_all(world, start_server):
     """The library stops and starts reading by itself when it has much to write; it must not read past our guard from then on."""
     endpoint = start_server(world.config(threads=1)).endpoints["h2c"]
-    with DeafEndpoint.like(endpoint).open_http2() as sock:
+    with contextlib.suppress(ConnectionError), DeafEndpoint.like(endpoint).open_http2() as sock:
         sock.settimeout(0.3)
         rest = send_until_there_is_no_room(sock, frames.ping() * 1000)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
