@@ -1,9 +1,9 @@
 /*
  * digest: SHA-256 over tokens and secrets, with the context kept between calls.
  *
- * Tokens are remembered, looked up and named in logs by digest only, secrets are compared by digest only
- * (design: no bearer token lies in a table). A digester belongs to one thread at a time; the free functions
- * may be called from any.
+ * Tokens are named in logs by digest only, secrets are compared by digest only; what tokens are looked up by
+ * is lookup_digest.h's, which comes back to this one for long ones. A digester belongs to one thread at a
+ * time; the free functions may be called from any.
  */
 #ifndef INTROSPECTD_DIGEST_H
 #define INTROSPECTD_DIGEST_H

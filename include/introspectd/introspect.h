@@ -76,7 +76,7 @@ bool introspect_lookup(introspect_worker_t *worker, const client_t *client, slic
  * Decides by verifying the token, and keeps what was decided under key, which introspect_lookup gave for the
  * token. Where newer keys could turn the verdict (the token names a key that is not there, or names none and
  * no key that is there made it), newer ones are asked for; introspect_lookup does the same when it finds such
- * a verdict.
+ * a verdict. Its JSON lies in the arena of json.h, which must not be open.
  */
 void introspect_decide(introspect_worker_t *worker, const client_t *client, slice_t token, int64_t now_s,
                        const digest_t *key, introspect_verdict_t *verdict);

@@ -23,8 +23,8 @@ void json_init(void);
  * Between the two calls jansson's memory in this thread is a small block of the thread's own, and malloc's
  * when that is used up: taking costs next to nothing, giving back nothing, and all is overwritten at once at
  * the end. Every value that was made in between must have been released when json_arena_close is called, or
- * the process is aborted; so must no other thread hold one. Pairs do not nest. Nothing changes without
- * json_init.
+ * the process is aborted. No other thread may release one: nothing would notice. Pairs do not nest. Nothing
+ * changes without json_init.
  */
 void json_arena_open(void);
 void json_arena_close(void);

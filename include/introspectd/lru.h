@@ -23,7 +23,7 @@ typedef struct lru_value {
     uint32_t tag;        /* the caller's own */
     const char *bytes;
     uint32_t len;
-    uint32_t used_s; /* the entry's mark, see lru_use; a put does not read it */
+    uint32_t used_s; /* the entry's mark, see lru_use; lru_entry_new does not read it */
 } lru_value_t;
 
 typedef struct lru_stats {
@@ -40,41 +40,33 @@ typedef struct lru_stats {
 lru_t *lru_new(size_t max_bytes) __attribute__((warn_unused_result));
 void lru_free(lru_t *lru);
 
-/* Looks key up, makes it the most recent, and gives its value; false when it is not there. Says nothing about
- * expiry. */
-bool lru_get(lru_t *lru, const digest_t *key, lru_value_t *value);
-
 /*
- * lru_get in two steps, for threads that share a stripe. lru_find looks key up and gives its entry, good
- * until the stripe is next put to or removed from, with its value; NULL when it is not there. It writes
- * nothing. lru_use makes an entry the most recent and marks it with now_s, the mark that what is put or got
- * after it has, too. Any number of threads may find at once while one of them uses; while one does anything
- * else, it must be alone.
+ * Looks key up and gives its entry, good until the stripe is next put to or removed from, with its value;
+ * NULL when it is not there. Says nothing about expiry, and writes nothing: any number of threads may find at
+ * once, while one of them uses.
  */
 lru_entry_t *lru_find(const lru_t *lru, const digest_t *key, lru_value_t *value);
+
+/* Makes an entry the most recent and marks it with now_s; what is put after it has this mark, too. One thread
+ * at a time; all that follows but lru_entry_new and lru_entries_free wants the stripe for itself. */
 void lru_use(lru_t *lru, lru_entry_t *entry, uint32_t now_s);
 
 /*
- * Puts a copy of value under key, in place of an older one, as the most recent; evicts from the least recent
- * end for room. False when the value alone is over the bound or memory cannot be had: the key is then absent.
- */
-bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value);
-
-/* Removes key; false when it was not there. */
-bool lru_remove(lru_t *lru, const digest_t *key);
-
-/*
- * The same in steps, so that a lock need not be held over all of them.
- *
- * lru_entry_new makes an entry of a copy of value, for lru_put_entry of the same stripe. It may be called
- * while other threads use the stripe. NULL when the value alone is over the bound or memory cannot be had.
- *
- * lru_put_entry and lru_remove_entry add what leaves the stripe to *gone, a list that begins as NULL and that
- * lru_entries_free frees. When take_entry is not kept it is added, too.
+ * An entry of a copy of value, for lru_put_entry of the same stripe. While other threads use the stripe it
+ * may be made, too. NULL when the value alone is over the bound or memory cannot be had.
  */
 lru_entry_t *lru_entry_new(const lru_t *lru, const digest_t *key, const lru_value_t *value)
     __attribute__((warn_unused_result));
+
+/*
+ * Puts take_entry in place of an older one of its key, as the most recent; evicts from the least recent end
+ * for room. What leaves the stripe is added to *gone, a list that begins as NULL and that lru_entries_free
+ * frees when no lock is held any more. False when take_entry was not kept: it is in the list then, and the
+ * key absent.
+ */
 bool lru_put_entry(lru_t *lru, lru_entry_t *take_entry, lru_entry_t **gone);
+
+/* Removes key, likewise; false when it was not there. */
 bool lru_remove_entry(lru_t *lru, const digest_t *key, lru_entry_t **gone);
 void lru_entries_free(lru_entry_t *gone);
 

@@ -1,15 +1,6 @@
 #include "introspectd/form.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "introspectd/hex.h"
 
 bool form_is_encoded(slice_t text)
 {

@@ -268,16 +268,6 @@ void lru_use(lru_t *lru, lru_entry_t *entry, uint32_t now_s)
     }
 }
 
-bool lru_get(lru_t *lru, const digest_t *key, lru_value_t *value)
-{
-    entry_t *entry = lru_find(lru, key, value);
-
-    if (entry == NULL)
-        return false;
-    lru_use(lru, entry, lru->used_s);
-    return true;
-}
-
 /* Whether a value of that length can ever be kept: one that cannot pushes nothing out. */
 static bool fits(const lru_t *lru, uint32_t len)
 {
@@ -334,20 +324,6 @@ bool lru_put_entry(lru_t *lru, lru_entry_t *take_entry, lru_entry_t **gone)
     return true;
 }
 
-bool lru_put(lru_t *lru, const digest_t *key, const lru_value_t *value)
-{
-    entry_t *entry = lru_entry_new(lru, key, value);
-    entry_t *gone = NULL;
-    bool is_kept = false;
-
-    if (entry != NULL)
-        is_kept = lru_put_entry(lru, entry, &gone);
-    else
-        lru_remove_entry(lru, key, &gone);
-    lru_entries_free(gone);
-    return is_kept;
-}
-
 bool lru_remove_entry(lru_t *lru, const digest_t *key, lru_entry_t **gone)
 {
     entry_t **link = find(lru, key);
@@ -356,15 +332,6 @@ bool lru_remove_entry(lru_t *lru, const digest_t *key, lru_entry_t **gone)
         return false;
     drop(lru, link, gone);
     return true;
-}
-
-bool lru_remove(lru_t *lru, const digest_t *key)
-{
-    entry_t *gone = NULL;
-    bool was_there = lru_remove_entry(lru, key, &gone);
-
-    lru_entries_free(gone);
-    return was_there;
 }
 
 void lru_get_stats(const lru_t *lru, lru_stats_t *stats)

@@ -14,7 +14,7 @@ json_t *json_parse_object(slice_t text)
     if (text.base == NULL)
         return NULL;
     json_t *json = json_parser_read(text);
-    /* Out of memory, jansson may lose digits of a number and go on. */
+    /* Whatever became of it: of a parse that ran out of memory nothing is used. */
     if (json_memory_ran_out) {
         json_decref(json);
         return NULL;

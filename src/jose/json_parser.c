@@ -1,5 +1,6 @@
 #include "json_parser.h"
 
+#include "introspectd/hex.h"
 #include "introspectd/utf8.h"
 
 #include "json_memory.h"
@@ -33,17 +34,6 @@ static void skip_space(parser_t *parser)
         parser->at++;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The four digits behind `\u`. */
 static bool read_code_unit(parser_t *parser, uint32_t *out)
 {
@@ -52,7 +42,7 @@ static bool read_code_unit(parser_t *parser, uint32_t *out)
         return false;
     uint32_t unit = 0;
     for (int i = 0; i < DIGITS; i++) {
-        int digit = hex_digit(*parser->at++);
+        int digit = hex_value(*parser->at++);
         if (digit < 0)
             return false;
         unit = unit << 4 | (uint32_t)digit;

@@ -1,4 +1,4 @@
-#include "introspectd/lru.h"
+#include "lru_whole.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
