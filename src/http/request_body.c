@@ -1,5 +1,6 @@
 #include "introspectd/request_body.h"
 
+#include "introspectd/byte_lanes.h"
 #include "introspectd/form.h"
 #include "introspectd/json.h"
 
@@ -47,13 +48,18 @@ static bool skip_to(const char **at, const char *end, const char *expected, size
 /* Whether a JSON string has an escape, or a byte that a parser must look at. */
 static bool needs_decoding(slice_t text)
 {
-    unsigned char found = 0;
-    /* Bytes throughout and no way out of the loop, so that the compiler can take many at a time. */
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.base[i];
-        found |= (unsigned char)((byte == '\\') | (byte < 0x20) | (byte >= 0x7f));
+    byte_lanes_t found = {0};
+    size_t i = 0;
+    for (; i + sizeof(found) <= text.len; i += sizeof(found)) {
+        byte_lanes_t bytes = byte_lanes_load(text.base + i);
+        found |= (byte_lanes_t)((bytes == '\\') | (bytes < 0x20) | (bytes >= 0x7f));
     }
-    return found != 0;
+    bool is_found = byte_lanes_any(found);
+    for (; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.base[i];
+        is_found = is_found || byte == '\\' || byte < 0x20 || byte >= 0x7f;
+    }
+    return is_found;
 }
 
 /*

@@ -1,5 +1,7 @@
 #include "introspectd/base64url.h"
 
+#include "introspectd/byte_lanes.h"
+
 #include <stdint.h>
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -53,31 +55,24 @@ static bool is_strict_tail(slice_t text)
     return rest != 1 && (rest == 0 || (digit(text.base[text.len - 1]) & TRAILING_BITS[rest]) == 0);
 }
 
-typedef unsigned char lane_t __attribute__((vector_size(16)));
-
 /* All bits of those bytes that are not of the alphabet. */
-static inline lane_t foreign_bytes(lane_t bytes)
+static inline byte_lanes_t foreign_bytes(byte_lanes_t bytes)
 {
-    lane_t letter = (bytes | 0x20) - 'a';
-    lane_t number = bytes - '0';
-    return ~(lane_t)((letter < 26) | (number < 10) | (bytes == '-') | (bytes == '_'));
+    byte_lanes_t letter = (bytes | 0x20) - 'a';
+    byte_lanes_t number = bytes - '0';
+    return ~(byte_lanes_t)((letter < 26) | (number < 10) | (bytes == '-') | (bytes == '_'));
 }
 
 bool base64url_is_strict(slice_t text)
 {
-    lane_t foreign = {0};
-    lane_t bytes;
+    byte_lanes_t foreign = {0};
     size_t i = 0;
-    for (; i + sizeof(bytes) <= text.len; i += sizeof(bytes)) {
-        memcpy(&bytes, text.base + i, sizeof(bytes));
-        foreign |= foreign_bytes(bytes);
-    }
+    for (; i + sizeof(foreign) <= text.len; i += sizeof(foreign))
+        foreign |= foreign_bytes(byte_lanes_load(text.base + i));
     uint32_t all = VALID;
     for (; i < text.len; i++)
         all &= digit(text.base[i]);
-    uint64_t halves[2];
-    memcpy(halves, &foreign, sizeof(halves));
-    return (halves[0] | halves[1]) == 0 && (all & VALID) != 0 && is_strict_tail(text);
+    return !byte_lanes_any(foreign) && (all & VALID) != 0 && is_strict_tail(text);
 }
 
 bool base64url_decode(slice_t text, unsigned char *out, size_t *out_len)

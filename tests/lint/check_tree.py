@@ -20,7 +20,7 @@ MAY_INCLUDE = {
 }
 
 # Public headers whose module has no .c file.
-HEADER_ONLY = {"slice.h": "base", "hex.h": "base"}
+HEADER_ONLY = {"slice.h": "base", "hex.h": "base", "byte_lanes.h": "base"}
 
 TLS_FILES = ["src/http/tls.c", "src/http/tls.h", "src/http/listener.c", "src/http/listener.h"]
 

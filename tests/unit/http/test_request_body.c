@@ -74,6 +74,35 @@ static void finds_the_token_in_json(void **state)
     free(copy);
 }
 
+/* Wherever it stands, a byte that a parser must look at is looked at; others cost no parser. */
+static void sees_every_byte_of_a_json_token(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 40; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char text[64] = "{\"token\":\"";
+                size_t start = strlen(text);
+                memset(text + start, 'A', len);
+                text[start + place] = (char)byte;
+                memcpy(text + start + len, "\"}", 2);
+                bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+                request_body_t body;
+                char *copy;
+                const char *problem = parse(REQUEST_BODY_JSON, text, start + len + 2, &body, &copy);
+                assert_int_equal(problem == NULL, is_plain || byte == 0x7f);
+                if (problem == NULL) {
+                    assert_int_equal(body.json == NULL, is_plain);
+                    assert_int_equal(body.token.len, len);
+                    assert_memory_equal(body.token.base, text + start, len);
+                    request_body_deinit(&body);
+                }
+                free(copy);
+            }
+        }
+    }
+}
+
 static void refuses_json_that_is_not_one_object(void **state)
 {
     (void)state;
@@ -213,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(leaves_nothing_behind_what_it_decodes),
         cmocka_unit_test(finds_the_token_in_json),
+        cmocka_unit_test(sees_every_byte_of_a_json_token),
         cmocka_unit_test(refuses_json_that_is_not_one_object),
         cmocka_unit_test(refuses_deep_json),
         cmocka_unit_test(finds_parameters_in_a_form),

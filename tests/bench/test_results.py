@@ -1,10 +1,15 @@
-"""The arithmetic of the benchmark. Run with: python3 -B -m pytest -p no:cacheprovider bench/test_results.py"""
+"""The arithmetic of the benchmark; nothing is measured here."""
 
-import memory
-import micro_figures
-import results
-import settings
-import targets
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+
+import memory  # noqa: E402
+import micro_figures  # noqa: E402
+import results  # noqa: E402
+import settings  # noqa: E402
+import targets  # noqa: E402
 
 
 def row(number, server, cpu, **case):
