@@ -22,6 +22,8 @@ enum {
     SHUTDOWN_TIMEOUT,
     READY,
     CORE_DUMPS,
+    USER,
+    SECCOMP,
     CACHE,
     LIMITS,
     ISSUERS,
@@ -36,6 +38,8 @@ static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
                                              [READY] = {"ready", false},
                                              [CORE_DUMPS] = {"core_dumps", false},
+                                             [USER] = {"user", false},
+                                             [SECCOMP] = {"seccomp", false},
                                              [CACHE] = {"cache", false},
                                              [LIMITS] = {"limits", false},
                                              [ISSUERS] = {"issuers", true},
@@ -134,6 +138,9 @@ static bool read_config(config_loader_t *loader)
            (values[READY].id == 0 || read_ready(loader, &values[READY])) &&
            (values[CORE_DUMPS].id == 0 ||
             config_bool(loader, &values[CORE_DUMPS], &loader->config->allows_core_dumps)) &&
+           (values[USER].id == 0 || config_read_user(loader, &values[USER])) &&
+           (values[SECCOMP].id == 0 ||
+            config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
            (values[LIMITS].id == 0 || read_limits(loader, &values[LIMITS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
@@ -244,6 +251,7 @@ void config_free(config_t *config)
     free(config->listeners);
     free(config->issuers);
     free(config->notes);
+    free(config->user.name);
     free(config->path);
     free(config->file);
     free(config);
