@@ -169,8 +169,10 @@ bool syscall_filter_install(char *error)
         result = add_calls(filter);
     if (result == 0)
         result = add_special(filter);
-    if (result == 0)
-        result = seccomp_load(filter);
+    if (result == 0) {
+        /* Of the kernel's errors the library tells few, and calls the others EFAULT. */
+        result = seccomp_load(filter) == 0 ? 0 : -errno;
+    }
     seccomp_release(filter);
     if (result != 0)
         snprintf(error, SYSCALL_FILTER_ERROR_SIZE, "seccomp: the filter cannot be installed: %s",

@@ -17,9 +17,9 @@
 enum { SYSCALL_FILTER_ERROR_SIZE = 128 };
 
 /*
- * From the return on nothing else is allowed, also after a reload: reading files, binding and connecting are.
- * It sets no_new_privs. False with *error, of that
- * size, filled: one line; no filter is then in force. Sanitizers need more than the list has.
+ * Sets no_new_privs and installs the filter, once. Reading files, binding and connecting
+ * stay allowed, for reloads and fetched keys. False with *error, of that size, filled: one line; there is
+ * then no filter. Sanitizers need more than the list has.
  */
 bool syscall_filter_install(char *error) __attribute__((warn_unused_result));
 

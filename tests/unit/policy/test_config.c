@@ -1,7 +1,5 @@
 #include "config_fixture.h"
 
-#include <pwd.h>
-
 static void assert_in_directory(const fixture_t *fixture, const char *path, const char *name)
 {
     char expected[256];
@@ -358,52 +356,6 @@ static void test_longest_secret(void **state)
     config_free(config);
 }
 
-static config_t *load_with_user(const fixture_t *fixture, const char *user)
-{
-    char yaml[sizeof(MINIMAL) + 64];
-    snprintf(yaml, sizeof(yaml), "%suser: %s\n", MINIMAL, user);
-    return fixture_load(fixture, yaml);
-}
-
-static void test_user_by_number_alone(void **state)
-{
-    config_t *config = load_with_user(*state, "4294967294");
-    assert_true(config->user.is_given);
-    assert_null(config->user.name);
-    assert_int_equal(config->user.uid, 4294967294);
-    assert_int_equal(config->user.gid, 4294967294);
-    assert_false(config->user.has_gid);
-    config_free(config);
-    config = load_with_user(*state, "12345:0");
-    assert_int_equal(config->user.uid, 12345);
-    assert_true(config->user.has_gid);
-    assert_int_equal(config->user.gid, 0);
-    config_free(config);
-}
-
-/* Of the users that this system has: whichever is not root. */
-static void test_user_by_name(void **state)
-{
-    const struct passwd *entry;
-    setpwent();
-    while ((entry = getpwent()) != NULL && entry->pw_uid == 0)
-        ;
-    endpwent();
-    if (entry == NULL)
-        skip();
-    uid_t uid = entry->pw_uid;
-    gid_t gid = entry->pw_gid;
-    char name[64];
-    snprintf(name, sizeof(name), "%s", entry->pw_name);
-    config_t *config = load_with_user(*state, name);
-    assert_true(config->user.is_given);
-    assert_string_equal(config->user.name, name);
-    assert_int_equal(config->user.uid, uid);
-    assert_true(config->user.has_gid);
-    assert_int_equal(config->user.gid, gid);
-    config_free(config);
-}
-
 static void test_find_issuer(void **state)
 {
     const fixture_t *fixture = *state;
@@ -543,8 +495,6 @@ int main(void)
         FIXTURE_TEST(test_secrets),
         FIXTURE_TEST(test_only_one_newline_is_stripped),
         FIXTURE_TEST(test_longest_secret),
-        FIXTURE_TEST(test_user_by_number_alone),
-        FIXTURE_TEST(test_user_by_name),
         FIXTURE_TEST(test_find_issuer),
         FIXTURE_TEST(test_json),
         FIXTURE_TEST(test_relative_config_path),
