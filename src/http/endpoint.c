@@ -1,5 +1,6 @@
 #include "endpoint.h"
 
+#include "refusals.h"
 #include "reply.h"
 #include "request_head.h"
 #include "worker.h"
@@ -119,6 +120,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
                                                             decide, dispose_undecided);
     if (undecided == NULL) {
         request_body_deinit(body);
+        refusals_report(REFUSAL_WAITING, NULL);
         answer_error(req, &UNAVAILABLE);
         return;
     }
@@ -154,6 +156,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
+    connection_count_request(req);
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
         answer_error(req, &refusal);
@@ -166,6 +169,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
      * told more. */
     if (problem == NULL || head.authorization.base != NULL)
         error = authenticate(worker, head.authorization, &body, &client);
+    connection_note_caller(req, client != NULL);
     /* It has served its purpose; the bytes are the request's. */
     if (body.client_secret.base != NULL)
         OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);

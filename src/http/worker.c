@@ -17,6 +17,8 @@ enum {
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
     ACCEPTS_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
+    /* The library's own timeouts of idle connections lie behind ours, which are exact. */
+    LIBRARY_TIMEOUT_MARGIN_S = 60,
     DRAIN_TURN_MS = 20,
     /* How long no connection is taken when the process has no descriptor left. */
     ACCEPT_PAUSE_MS = 100,
@@ -142,7 +144,12 @@ static void change_listeners(worker_t *worker, worker_setup_t *old)
 static void follow_limits(worker_t *worker)
 {
     const config_t *config = introspector_config(worker->setup->introspector);
+    int64_t http1_timeout_s = config->timeouts.idle_s + config->timeouts.request_s + LIBRARY_TIMEOUT_MARGIN_S;
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
+    worker->h2o.http1.req_timeout.timeout = (uint64_t)http1_timeout_s * 1000;
+    worker->h2o.http2.idle_timeout.timeout =
+        (uint64_t)(config->timeouts.idle_s + LIBRARY_TIMEOUT_MARGIN_S) * 1000;
+    connection_set_follow(&worker->connections, config);
 }
 
 static void finish_change(miss_t *marker)
@@ -214,6 +221,8 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
         h2o_config_register_host(&worker->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(worker->hosts[0], "/", 0);
     library_errors_register(worker->hosts[0], path);
+    connection_register(path);
+    connection_register(&worker->hosts[0]->fallback_path);
     register_handlers(path, data);
 }
 
@@ -223,6 +232,10 @@ static void on_work(h2o_timeout_entry_t *entry)
     worker->has_worked = true;
     miss_queue_run(&worker->misses, MISSES_PER_TURN_US);
     connection_set_resume(&worker->connections);
+    if (clock_monotonic_ms() >= worker->enforce_next_ms) {
+        worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
+        connection_set_enforce(&worker->connections);
+    }
 }
 
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
@@ -275,8 +288,11 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
     bool can_resume = connection_set_can_resume(&worker->connections);
-    if (can_resume || !miss_queue_is_empty(&worker->misses))
+    bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
+    if (can_resume || is_to_enforce || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
+    if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
+        max_wait_ms = CONNECTION_ENFORCE_PERIOD_MS;
     h2o_evloop_run(worker->h2o.loop, max_wait_ms);
 }
 

@@ -26,6 +26,7 @@ struct worker {
     int64_t accept_again_ms; /* 0 while accepting; else when to try again, after the process ran out of
                                 descriptors */
     connection_set_t connections;
+    int64_t enforce_next_ms; /* when connection_set_enforce is due */
     miss_queue_t misses;
     h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
     bool has_worked;          /* in this turn */
