@@ -18,6 +18,7 @@ typedef struct connection {
     int64_t connected_ms;
     h2o_timeout_entry_t opening; /* runs until the protocol is known */
     h2o_socket_cb library_read;  /* HTTP/2 only */
+    miss_flow_t misses;
     /* Set while draining. */
     bool has_request;
     bool is_idle_http1;
@@ -47,6 +48,7 @@ static void on_close(void *data)
     if (h2o_linklist_is_linked(&connection->touched))
         h2o_linklist_unlink(&connection->touched);
     connection->set->count--;
+    miss_flow_deinit(&connection->misses);
     SSL_CTX_free(connection->accept.ssl_ctx);
     free(connection);
 }
@@ -210,6 +212,7 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
     connection->connected_at = *h2o_get_timestamp(set->context, NULL, NULL);
     connection->connected_ms = clock_monotonic_ms();
     connection->opening.cb = on_opening_timeout;
+    miss_flow_init(&connection->misses);
     h2o_linklist_insert(&set->all, &connection->link);
     set->count++;
     take_socket->on_close.cb = on_close;
@@ -225,6 +228,11 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
 static connection_t *connection_of_request(h2o_req_t *req)
 {
     return connection_of(req->conn->callbacks->get_socket(req->conn));
+}
+
+miss_flow_t *connection_miss_flow(h2o_req_t *req)
+{
+    return &connection_of_request(req)->misses;
 }
 
 static int mark_http1(h2o_req_t *req, void *data)

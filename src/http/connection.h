@@ -7,6 +7,8 @@
 #ifndef INTROSPECTD_HTTP_CONNECTION_H
 #define INTROSPECTD_HTTP_CONNECTION_H
 
+#include "miss_queue.h"
+
 #include <h2o.h>
 #include <stdbool.h>
 
@@ -37,6 +39,9 @@ bool connection_set_can_resume(connection_set_t *set);
 
 /* To be called for a request that is answered later than it came: the library may stop reading then. */
 void connection_touch(h2o_req_t *req);
+
+/* Where the misses of req's connection wait. It ends with the connection. */
+miss_flow_t *connection_miss_flow(h2o_req_t *req);
 
 /* Reads again from connections whose write is through: call from within the event loop. */
 void connection_set_resume(connection_set_t *set);

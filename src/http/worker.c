@@ -145,7 +145,7 @@ static void follow_limits(worker_t *worker)
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
 }
 
-static void finish_change(miss_t *marker)
+static void finish_change(miss_marker_t *marker)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, change_marker, marker);
     worker_setup_free(worker->old_setup);
@@ -160,8 +160,8 @@ static void change_setup(worker_t *worker)
     worker->next_setup = NULL;
     follow_limits(worker);
     change_listeners(worker, worker->old_setup);
-    /* What waits points into the old config, which is given up when the queue has come so far. */
-    miss_queue_append(&worker->misses, &worker->change_marker);
+    /* What waits points into the old config, which is given up when all that is decided. */
+    miss_queue_mark(&worker->misses, &worker->change_marker);
 }
 
 static bool take_message(h2o_multithread_message_t *message)
