@@ -38,6 +38,7 @@ static void on_close(void *data)
     if (connection->http2.is_gone != NULL)
         *connection->http2.is_gone = true;
     connection->set->count--;
+    miss_flow_deinit(&connection->misses);
     SSL_CTX_free(connection->accept.ssl_ctx);
     free(connection);
 }
@@ -102,6 +103,7 @@ static connection_t *new_connection(connection_set_t *set, SSL_CTX *tls, h2o_soc
     connection->accept.ssl_ctx = hold_tls(tls);
     connection->connected_at = *h2o_get_timestamp(set->context, NULL, NULL);
     connection->connected_ms = clock_monotonic_ms();
+    miss_flow_init(&connection->misses);
     connection->http2.resets.since_ms = connection->connected_ms;
     connection->http2.control_frames.since_ms = connection->connected_ms;
     return connection;
@@ -122,6 +124,11 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
         h2o_socket_ssl_handshake(take_socket, tls, NULL, on_handshake_complete);
     else
         h2o_socket_read_start(take_socket, on_first_bytes);
+}
+
+miss_flow_t *connection_miss_flow(h2o_req_t *req)
+{
+    return &connection_of_request(req)->misses;
 }
 
 void connection_count_request(h2o_req_t *req)

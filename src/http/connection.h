@@ -8,6 +8,8 @@
 #ifndef INTROSPECTD_HTTP_CONNECTION_H
 #define INTROSPECTD_HTTP_CONNECTION_H
 
+#include "miss_queue.h"
+
 #include "introspectd/config.h"
 
 #include <h2o.h>
@@ -60,6 +62,9 @@ void connection_set_enforce(connection_set_t *set);
 
 /* To be called for a request that is answered later than it came: the library may stop reading then. */
 void connection_touch(h2o_req_t *req);
+
+/* Where the misses of req's connection wait. It ends with the connection. */
+miss_flow_t *connection_miss_flow(h2o_req_t *req);
 
 /* Counts a request of the connection; closes an HTTP/1 connection behind it when it was the last allowed. */
 void connection_count_request(h2o_req_t *req);

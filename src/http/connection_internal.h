@@ -43,6 +43,7 @@ struct connection {
     int64_t connected_ms;
     connection_protocol_t protocol;
     connection_http2_t http2;
+    miss_flow_t misses;
     uint64_t request_count;  /* that came to the endpoint */
     int64_t idle_since_ms;   /* since when it was seen without a request; 0 with one */
     int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */

@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 enum {
-    /* Misses that may wait per thread: at 60 us each about a tenth of a second of work. */
-    MAX_WAITING_MISSES = 2048,
     /* How long misses are worked off in one turn of the loop: what else has arrived waits as long. */
     MISSES_PER_TURN_US = 1000,
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
@@ -150,9 +148,10 @@ static void follow_limits(worker_t *worker)
     worker->h2o.http2.idle_timeout.timeout =
         (uint64_t)(config->timeouts.idle_s + LIBRARY_TIMEOUT_MARGIN_S) * 1000;
     connection_set_follow(&worker->connections, config);
+    miss_queue_set_max_len(&worker->misses, config->limits.max_waiting);
 }
 
-static void finish_change(miss_t *marker)
+static void finish_change(miss_marker_t *marker)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, change_marker, marker);
     worker_setup_free(worker->old_setup);
@@ -167,8 +166,8 @@ static void change_setup(worker_t *worker)
     worker->next_setup = NULL;
     follow_limits(worker);
     change_listeners(worker, worker->old_setup);
-    /* What waits points into the old config, which is given up when the queue has come so far. */
-    miss_queue_append(&worker->misses, &worker->change_marker);
+    /* What waits points into the old config, which is given up when all that is decided. */
+    miss_queue_mark(&worker->misses, &worker->change_marker);
 }
 
 static bool take_message(h2o_multithread_message_t *message)
@@ -248,7 +247,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     worker->setup = take_setup;
     configure(worker, register_handlers, data);
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
-    miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
+    miss_queue_init(&worker->misses, 0); /* follow_limits sets it */
     worker->change_marker.run = finish_change;
     worker->work.cb = on_work;
     sem_init(&worker->is_set_up, 0, 0);

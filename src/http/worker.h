@@ -32,9 +32,9 @@ struct worker {
     bool has_worked;          /* in this turn */
     h2o_multithread_receiver_t receiver;
     h2o_multithread_message_t change_message;
-    worker_setup_t *next_setup; /* with change_message */
-    worker_setup_t *old_setup;  /* while what was asked under it is decided */
-    miss_t change_marker;       /* behind that in the queue */
+    worker_setup_t *next_setup;  /* with change_message */
+    worker_setup_t *old_setup;   /* while what was asked under it is decided */
+    miss_marker_t change_marker; /* behind that in the queue */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
     int64_t drain_started_ms;
