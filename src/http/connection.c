@@ -1,5 +1,7 @@
 #include "connection.h"
 
+#include "peer.h"
+
 #include "introspectd/clock.h"
 
 #include <h2o/http1.h>
@@ -13,6 +15,7 @@ typedef struct connection {
     h2o_linklist_t touched;
     connection_set_t *set;
     h2o_socket_t *socket;
+    peer_t peer;
     h2o_accept_ctx_t accept;
     struct timeval connected_at;
     int64_t connected_ms;
@@ -195,8 +198,51 @@ static SSL_CTX *hold_tls(SSL_CTX *tls)
     return tls;
 }
 
-void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket)
+/* On return the connection may be gone: the bytes that are there already may end it. */
+static void start_protocol(connection_t *connection)
 {
+    h2o_socket_t *socket = connection->socket;
+    /* The library takes what lies in the socket's input for the beginning of the handshake. */
+    if (connection->accept.ssl_ctx != NULL) {
+        h2o_socket_ssl_handshake(socket, connection->accept.ssl_ctx, NULL, on_handshake_complete);
+        return;
+    }
+    h2o_socket_read_start(socket, on_first_bytes);
+    if (socket->input->size != 0)
+        on_first_bytes(socket, NULL);
+}
+
+static void on_proxy_header(h2o_socket_t *socket, const char *error)
+{
+    connection_t *connection = connection_of(socket);
+    proxy_header_t header = {.status = PROXY_HEADER_BAD};
+    if (error == NULL)
+        header = proxy_protocol_parse((slice_t){socket->input->bytes, socket->input->size});
+    if (header.status == PROXY_HEADER_NEED_MORE)
+        return;
+    if (header.status == PROXY_HEADER_BAD) {
+        h2o_socket_close(socket);
+        return;
+    }
+    peer_follow_proxy_header(&connection->peer, &header);
+    h2o_buffer_consume(&socket->input, header.len);
+    h2o_socket_read_stop(socket);
+    start_protocol(connection);
+}
+
+ip_address_t connection_peer(const h2o_req_t *req)
+{
+    const connection_t *connection = connection_of(req->conn->callbacks->get_socket(req->conn));
+    return peer_of_request(&connection->peer, req, connection->set->config);
+}
+
+void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protocol, h2o_socket_t *take_socket)
+{
+    peer_t peer = peer_of_socket(take_socket);
+    if (has_proxy_protocol && !peer_is_trusted(&peer, set->config)) {
+        h2o_socket_close(take_socket);
+        return;
+    }
     connection_t *connection = calloc(1, sizeof(*connection));
     if (connection == NULL) {
         h2o_socket_close(take_socket);
@@ -204,6 +250,7 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
     }
     connection->set = set;
     connection->socket = take_socket;
+    connection->peer = peer;
     connection->accept.ctx = set->context;
     connection->accept.hosts = set->hosts;
     connection->accept.ssl_ctx = hold_tls(tls);
@@ -216,10 +263,10 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
     take_socket->on_close.data = connection;
 
     h2o_timeout_link(set->context->loop, &set->context->handshake_timeout, &connection->opening);
-    if (tls != NULL)
-        h2o_socket_ssl_handshake(take_socket, tls, NULL, on_handshake_complete);
+    if (has_proxy_protocol)
+        h2o_socket_read_start(take_socket, on_proxy_header);
     else
-        h2o_socket_read_start(take_socket, on_first_bytes);
+        start_protocol(connection);
 }
 
 static connection_t *connection_of_request(h2o_req_t *req)

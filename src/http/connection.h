@@ -7,12 +7,16 @@
 #ifndef INTROSPECTD_HTTP_CONNECTION_H
 #define INTROSPECTD_HTTP_CONNECTION_H
 
+#include "introspectd/config.h"
+#include "introspectd/ip_address.h"
+
 #include <h2o.h>
 #include <stdbool.h>
 
 typedef struct connection_set {
     h2o_context_t *context;
     h2o_hostconf_t **hosts; /* NULL-terminated */
+    const config_t *config; /* the one that is served by, borrowed: set before the first connection_open */
     h2o_linklist_t all;
     h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through */
     h2o_linklist_t
@@ -24,10 +28,14 @@ typedef struct connection_set {
 void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts);
 
 /*
- * Takes an accepted socket over: TLS if tls is not NULL, then HTTP/2 if the client chose it by ALPN or by its
- * preface, else HTTP/1. The connection holds tls for itself.
+ * Takes an accepted socket over: the PROXY protocol's header if has_proxy_protocol, from a trusted proxy
+ * only; TLS if tls is not NULL; then HTTP/2 if the client chose it by ALPN or by its preface, else HTTP/1.
+ * The connection holds tls for itself.
  */
-void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket);
+void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protocol, h2o_socket_t *take_socket);
+
+/* Who sent req; the none for the peer of a Unix socket. */
+ip_address_t connection_peer(const h2o_req_t *req);
 
 /*
  * Whether there are connections for connection_set_resume. Call before each turn of the loop: what the

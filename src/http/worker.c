@@ -56,7 +56,7 @@ static bool accept_one(worker_listener_t *listener)
             pause_accepting(listener->worker);
         return false;
     }
-    connection_open(&listener->worker->connections, listener->tls, accepted);
+    connection_open(&listener->worker->connections, listener->tls, listener->has_proxy_protocol, accepted);
     return true;
 }
 
@@ -143,6 +143,7 @@ static void follow_limits(worker_t *worker)
 {
     const config_t *config = introspector_config(worker->setup->introspector);
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
+    worker->connections.config = config;
 }
 
 static void finish_change(miss_t *marker)
