@@ -12,6 +12,7 @@
 #include "introspectd/algorithm.h"
 #include "introspectd/claims.h"
 #include "introspectd/client.h"
+#include "introspectd/ip_address.h"
 #include "introspectd/keyset_slot.h"
 
 #include <stdint.h>
@@ -25,9 +26,10 @@ typedef struct config_address {
 
 typedef struct config_listener {
     config_address_t address;
-    char *certificate_file; /* PEM chain, absolute; NULL: no TLS */
-    char *private_key_file; /* PEM, absolute */
-    unsigned line;          /* where the listener stands in the file */
+    char *certificate_file;  /* PEM chain, absolute; NULL: no TLS */
+    char *private_key_file;  /* PEM, absolute */
+    bool has_proxy_protocol; /* each connection begins with the header of a trusted proxy */
+    unsigned line;           /* where the listener stands in the file */
 } config_listener_t;
 
 /* How keys are fetched; see key_source_settings_t. */
@@ -83,6 +85,8 @@ typedef struct config {
     char *file;
     config_listener_t *listeners;
     size_t listener_count;
+    ip_prefix_t *trusted_proxies; /* who is believed about whom it speaks for; NULL: nobody */
+    size_t trusted_proxy_count;
     char *path; /* the endpoint's */
     bool has_admin;
     config_address_t admin;

@@ -9,6 +9,7 @@
 
 #include "frame_scan.h"
 #include "leaky_budget.h"
+#include "peer.h"
 
 typedef enum connection_protocol {
     CONNECTION_OPENING, /* not known yet */
@@ -38,6 +39,8 @@ struct connection {
     h2o_linklist_t touched;
     connection_set_t *set;
     h2o_socket_t *socket;
+    peer_t peer;
+    connection_count_t count;
     h2o_accept_ctx_t accept;
     struct timeval connected_at;
     int64_t connected_ms;

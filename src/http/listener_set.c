@@ -76,6 +76,7 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
     set->public_count += from != NULL;
     bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
                                     : listener_bind(listener, address, tls, reason, sizeof(reason));
+    listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;

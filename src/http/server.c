@@ -15,14 +15,17 @@ struct server {
     log_gate_t log_gate;
     _Atomic bool is_draining;
     listener_set_t listeners;
-    worker_t **workers; /* the request threads, then the operations thread */
+    connection_counts_t *counts; /* of the request threads */
+    worker_t **workers;          /* the request threads, then the operations thread */
     size_t worker_count;
 };
 
 enum {
     /* Lines about refused tokens per second. */
     LOG_BURST = 100,
-    LOG_PERIOD_MS = 1000
+    LOG_PERIOD_MS = 1000,
+    /* Above what a config may allow, so that the table of addresses is never what is full. */
+    MAX_COUNTED_CONNECTIONS = 1 << 20
 };
 
 bool server_check(const config_t *config, server_error_t *error)
@@ -53,9 +56,10 @@ static worker_setup_t *new_operations_setup(const listener_set_t *listeners, int
                             listeners->count - listeners->public_count);
 }
 
-static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup)
+static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup,
+                       connection_counts_t *counts)
 {
-    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup);
+    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup, counts);
     if (worker == NULL)
         return false;
     server->workers[server->worker_count++] = worker;
@@ -65,12 +69,14 @@ static bool add_worker(server_t *server, worker_register_cb *register_handlers, 
 static bool start_workers(server_t *server, unsigned threads, server_error_t *error)
 {
     server->workers = calloc((size_t)threads + 1, sizeof(*server->workers));
-    bool is_complete = server->workers != NULL;
+    server->counts = connection_counts_new(MAX_COUNTED_CONNECTIONS);
+    bool is_complete = server->workers != NULL && server->counts != NULL;
     for (unsigned i = 0; is_complete && i < threads; i++)
         is_complete = add_worker(server, register_endpoint,
-                                 new_request_setup(&server->listeners, server->introspector));
-    is_complete = is_complete && add_worker(server, register_operations,
-                                            new_operations_setup(&server->listeners, server->introspector));
+                                 new_request_setup(&server->listeners, server->introspector), server->counts);
+    is_complete =
+        is_complete && add_worker(server, register_operations,
+                                  new_operations_setup(&server->listeners, server->introspector), NULL);
     for (size_t i = 0; is_complete && i < server->worker_count; i++)
         is_complete = worker_start(server->workers[i]);
     if (!is_complete)
@@ -121,6 +127,7 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    connection_counts_free(server->counts);
     listener_set_close(&server->listeners);
     introspector_release(server->introspector);
     free(server);

@@ -161,6 +161,13 @@ const char *config_url_fault(slice_t url, bool allow_http, bool may_have_query);
 
 /* The sections, one file each */
 
+bool config_read_trusted_proxies(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+/* Whether connections on the listener, whose address is in, begin with a PROXY protocol header. The trusted
+ * proxies must be in. */
+bool config_read_proxy_protocol(config_loader_t *loader, const config_node_t *node,
+                                config_listener_t *listener) __attribute__((warn_unused_result));
+/* The trusted proxies must be in. */
 bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));
 bool config_read_admin(config_loader_t *loader, const config_node_t *admin)

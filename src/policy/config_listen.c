@@ -137,13 +137,15 @@ static bool read_tls(config_loader_t *loader, const config_node_t *node, config_
 
 static bool read_listener(config_loader_t *loader, const config_node_t *node, config_listener_t *listener)
 {
-    enum { ADDRESS, TLS, COUNT };
-    static const config_key_t KEYS[COUNT] = {{"address", true}, {"tls", false}};
+    enum { ADDRESS, TLS, PROXY_PROTOCOL, COUNT };
+    static const config_key_t KEYS[COUNT] = {{"address", true}, {"tls", false}, {"proxy_protocol", false}};
     config_node_t values[COUNT];
     listener->line = node->line;
     return config_keys(loader, node, KEYS, COUNT, values) &&
            read_address(loader, &values[ADDRESS], node->index, &listener->address) &&
-           (values[TLS].id == 0 || read_tls(loader, &values[TLS], listener));
+           (values[TLS].id == 0 || read_tls(loader, &values[TLS], listener)) &&
+           (values[PROXY_PROTOCOL].id == 0 ||
+            config_read_proxy_protocol(loader, &values[PROXY_PROTOCOL], listener));
 }
 
 bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
