@@ -6,10 +6,10 @@
 
 enum { MAX_LISTENERS = 64 };
 
-enum { DEFAULT_TICKET_LIFETIME_S = 12 * 3600 };
+enum { DEFAULT_TICKET_LIFETIME_S = 12 * 3600, MAX_TICKET_LIFETIME_S = 7 * 86400 };
 
 /* RFC 8446 section 4.6.1: no ticket is used for more than seven days. */
-static const config_range_t TICKET_LIFETIME_RANGE = {10, 7 * 86400, false};
+static const config_range_t TICKET_LIFETIME_RANGE = {10, MAX_TICKET_LIFETIME_S, false};
 
 /* sun_path with its NUL. */
 enum { MAX_UNIX_PATH_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };

@@ -232,7 +232,16 @@ static void test_a_key_that_goes_is_wiped(void **state)
     assert_int_equal(memory_scan_text(&secret), 0);
     ticket_keys_release(keys);
 
+    /* After a silence: as the current key, then as the previous one. */
     keys = new_traced(&secret);
+    chosen_time_ms += 2 * LIFETIME_MS;
+    (void)seal(keys);
+    assert_int_equal(memory_scan_text(&secret), 0);
+    ticket_keys_release(keys);
+
+    keys = new_traced(&secret);
+    chosen_time_ms += LIFETIME_MS;
+    (void)seal(keys);
     chosen_time_ms += 2 * LIFETIME_MS;
     (void)seal(keys);
     assert_int_equal(memory_scan_text(&secret), 0);
