@@ -26,10 +26,13 @@ typedef struct config_address {
 
 typedef struct config_listener {
     config_address_t address;
-    char *certificate_file;  /* PEM chain, absolute; NULL: no TLS */
-    char *private_key_file;  /* PEM, absolute */
-    bool has_proxy_protocol; /* each connection begins with the header of a trusted proxy */
-    unsigned line;           /* where the listener stands in the file */
+    char *certificate_file; /* PEM chain, absolute; NULL: no TLS */
+    char *private_key_file; /* PEM, absolute */
+    char *client_ca_file; /* PEM, absolute: who must vouch for a client's certificate; NULL: none is asked for
+                           */
+    int64_t ticket_lifetime_s; /* how long a TLS session can be resumed */
+    bool has_proxy_protocol;   /* each connection begins with the header of a trusted proxy */
+    unsigned line;             /* where the listener stands in the file */
 } config_listener_t;
 
 /* How keys are fetched; see key_source_settings_t. */

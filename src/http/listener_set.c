@@ -48,12 +48,11 @@ static void place_error(const config_t *config, const config_listener_t *from, c
                  (size_t)(from - config->listeners), member, reason);
 }
 
-static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from, SSL_CTX *predecessor,
-                                server_error_t *error)
+static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from,
+                                const SSL_CTX *predecessor, server_error_t *error)
 {
     char reason[SERVER_ERROR_SIZE / 2];
-    SSL_CTX *tls =
-        tls_context_new(from->certificate_file, from->private_key_file, predecessor, reason, sizeof(reason));
+    SSL_CTX *tls = tls_context_new(from, predecessor, reason, sizeof(reason));
     if (tls == NULL)
         place_error(config, from, "tls", reason, error);
     return tls;

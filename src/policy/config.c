@@ -210,6 +210,7 @@ void config_free(config_t *config)
         config_address_deinit(&config->listeners[i].address);
         free(config->listeners[i].certificate_file);
         free(config->listeners[i].private_key_file);
+        free(config->listeners[i].client_ca_file);
     }
     for (size_t i = 0; i < config->issuer_count; i++) {
         claims_rules_deinit(&config->issuers[i].rules);

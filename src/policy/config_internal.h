@@ -150,6 +150,9 @@ const char *config_strerror(int error);
 /* A path to a file that can be opened for reading, told before it is tried. */
 bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));
+/* The same to a file of up to 4 MiB that looks as if it held certificates in PEM. */
+bool config_ca_file(config_loader_t *loader, const config_node_t *node, char **out)
+    __attribute__((warn_unused_result));
 
 /* config_url.c */
 

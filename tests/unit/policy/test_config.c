@@ -114,6 +114,9 @@ static const char FULL[] =
     "  - address: 127.0.0.1:8080\n"
     "  - address: \"[0:0::1]:8443\"\n"
     "    tls: { certificate_file: tls.crt, private_key_file: tls.key }\n"
+    "  - address: 127.0.0.1:8444\n"
+    "    tls:\n"
+    "      { certificate_file: tls.crt, private_key_file: tls.key, client_ca_file: ca.pem, ticket_lifetime: 7d }\n"
     "  - address: unix:/run/introspectd.sock\n"
     "  - address: unix:near.sock\n"
     "path: /oauth/introspect/\n"
@@ -169,6 +172,7 @@ static config_t *load_full(const fixture_t *fixture)
 {
     fixture_write(fixture, "tls.crt", "");
     fixture_write(fixture, "tls.key", "");
+    fixture_write(fixture, "ca.pem", "text before\n-----BEGIN CERTIFICATE-----\n");
     fixture_write(fixture, "second.secret", "second\r\n");
     return fixture_load(fixture, FULL);
 }
@@ -177,7 +181,7 @@ static void test_full_server_part(void **state)
 {
     const fixture_t *fixture = *state;
     config_t *config = load_full(fixture);
-    assert_int_equal(config->listener_count, 4);
+    assert_int_equal(config->listener_count, 5);
     const config_listener_t *listeners = config->listeners;
     assert_string_equal(listeners[0].address.text, "127.0.0.1:8080");
     assert_string_equal(listeners[0].address.host, "127.0.0.1");
@@ -189,9 +193,13 @@ static void test_full_server_part(void **state)
     assert_int_equal(listeners[1].line, 3);
     assert_in_directory(fixture, listeners[1].certificate_file, "tls.crt");
     assert_in_directory(fixture, listeners[1].private_key_file, "tls.key");
-    assert_null(listeners[2].address.host);
-    assert_string_equal(listeners[2].address.unix_path, "/run/introspectd.sock");
-    assert_in_directory(fixture, listeners[3].address.unix_path, "near.sock");
+    assert_null(listeners[1].client_ca_file);
+    assert_int_equal(listeners[1].ticket_lifetime_s, 12 * 3600);
+    assert_in_directory(fixture, listeners[2].client_ca_file, "ca.pem");
+    assert_int_equal(listeners[2].ticket_lifetime_s, 7 * 86400);
+    assert_null(listeners[3].address.host);
+    assert_string_equal(listeners[3].address.unix_path, "/run/introspectd.sock");
+    assert_in_directory(fixture, listeners[4].address.unix_path, "near.sock");
     assert_string_equal(config->path, "/oauth/introspect/");
     assert_true(config->has_admin);
     assert_int_equal(config->admin.port, 9090);
