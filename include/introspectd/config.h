@@ -84,6 +84,15 @@ typedef struct config_timeouts {
     int64_t idle_s;      /* between two requests */
 } config_timeouts_t;
 
+/* Who the process becomes when it was started as root; never root. */
+typedef struct config_user {
+    bool is_given;
+    char *name; /* whose supplementary groups it gets; NULL when written as numbers: it gets none */
+    uint32_t uid;
+    uint32_t gid;
+    bool has_gid; /* else gid is uid's number, for want of another */
+} config_user_t;
+
 typedef struct config {
     char *file;
     config_listener_t *listeners;
@@ -97,6 +106,8 @@ typedef struct config {
     int64_t shutdown_timeout_s;
     bool is_ready_with_any; /* issuer that has keys; else with all of them */
     bool allows_core_dumps; /* and that the process is traced */
+    config_user_t user;
+    bool filters_syscalls; /* `seccomp` */
     struct {
         size_t max_bytes; /* 0: off */
         unsigned stripes;

@@ -19,7 +19,7 @@ typedef struct introspector introspector_t;
 typedef struct introspect_worker introspect_worker_t;
 
 /* Takes config over, whose issuers all must have a slot for keys. NULL when memory cannot be had; config is
- * then freed. */
+ * then still the caller's. */
 introspector_t *introspector_new(config_t *take_config) __attribute__((warn_unused_result));
 /* Counts one more holder; gives introspector back. Any thread. */
 introspector_t *introspector_acquire(introspector_t *introspector);

@@ -133,25 +133,38 @@ static void server_free(server_t *server)
     free(server);
 }
 
-server_t *server_start(introspector_t *introspector, unsigned threads, server_error_t *error)
+server_t *server_open(const config_t *config, server_error_t *error)
 {
     server_t *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory");
         return NULL;
     }
+    if (!listener_set_open(&server->listeners, config, NULL, error)) {
+        server_close(server);
+        return NULL;
+    }
+    return server;
+}
+
+void server_close(server_t *server)
+{
+    if (server == NULL)
+        return;
+    stop_workers(server->workers, server->worker_count, 0);
+    server_free(server);
+}
+
+bool server_start(server_t *server, introspector_t *introspector, unsigned threads, server_error_t *error)
+{
     /* The library would put larger buffers, with tokens in them, into files. */
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     server->introspector = introspector_acquire(introspector);
     log_gate_init(&server->log_gate, LOG_BURST, LOG_PERIOD_MS);
-    if (!listener_set_open(&server->listeners, introspector_config(introspector), NULL, error) ||
-        !start_workers(server, threads, error)) {
-        stop_workers(server->workers, server->worker_count, 0);
-        server_free(server);
-        return NULL;
-    }
+    if (!start_workers(server, threads, error))
+        return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});
-    return server;
+    return true;
 }
 
 /* One setup a worker, in their order. NULL when not all can be had. */

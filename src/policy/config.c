@@ -23,6 +23,8 @@ enum {
     SHUTDOWN_TIMEOUT,
     READY,
     CORE_DUMPS,
+    USER,
+    SECCOMP,
     CACHE,
     LIMITS,
     TIMEOUTS,
@@ -36,6 +38,7 @@ static const config_key_t KEYS[KEY_COUNT] = {
     [PATH] = {"path", false},         [ADMIN] = {"admin", false},
     [THREADS] = {"threads", false},   [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
     [READY] = {"ready", false},       [CORE_DUMPS] = {"core_dumps", false},
+    [USER] = {"user", false},         [SECCOMP] = {"seccomp", false},
     [CACHE] = {"cache", false},       [LIMITS] = {"limits", false},
     [TIMEOUTS] = {"timeouts", false}, [ISSUERS] = {"issuers", true},
     [CLIENTS] = {"clients", true}};
@@ -114,6 +117,9 @@ static bool read_config(config_loader_t *loader)
            (values[READY].id == 0 || read_ready(loader, &values[READY])) &&
            (values[CORE_DUMPS].id == 0 ||
             config_bool(loader, &values[CORE_DUMPS], &loader->config->allows_core_dumps)) &&
+           (values[USER].id == 0 || config_read_user(loader, &values[USER])) &&
+           (values[SECCOMP].id == 0 ||
+            config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
            (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
            (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
@@ -227,6 +233,7 @@ void config_free(config_t *config)
     free(config->trusted_proxies);
     free(config->issuers);
     free(config->notes);
+    free(config->user.name);
     free(config->path);
     free(config->file);
     free(config);

@@ -186,6 +186,9 @@ void config_address_deinit(config_address_t *address);
 /* The text of a port; false when it is none. */
 bool config_parse_port(slice_t text, uint16_t *out) __attribute__((warn_unused_result));
 
+/* `user`: a name, which is looked up, or numbers. */
+bool config_read_user(config_loader_t *loader, const config_node_t *node) __attribute__((warn_unused_result));
+
 bool config_read_issuers(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));
 

@@ -76,13 +76,12 @@ static bool init_caches(introspector_t *introspector)
 introspector_t *introspector_new(config_t *take_config)
 {
     introspector_t *introspector = calloc(1, sizeof(*introspector));
-    if (introspector == NULL) {
-        config_free(take_config);
+    if (introspector == NULL)
         return NULL;
-    }
     atomic_init(&introspector->holders, 1);
     introspector->config = take_config;
     if (!digest_seed_random(&introspector->seed) || !init_caches(introspector)) {
+        introspector->config = NULL;
         introspector_release(introspector);
         return NULL;
     }

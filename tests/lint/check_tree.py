@@ -33,6 +33,7 @@ OWNERS = [
     (r"h2o(\.h|/.*)", ["src/http/", "bench/"]),
     (r"curl/.*", ["src/keys/fetch.c"]),
     (r"jwt\.h", ["src/cli/mint.c", "tests/", "bench/"]),
+    (r"seccomp\.h", ["src/cli/syscall_filter.c"]),
     (r"yaml\.h", ["src/policy/yaml_tree.c", "src/policy/yaml_tree.h"]),
     (r"openssl/crypto\.h", ["src/", "tests/", "bench/"]),
     (r"openssl/.*", ["src/jose/", "src/base/digest.c", "src/base/lookup_digest.c", *TLS_FILES, "tests/", "bench/"]),

@@ -57,6 +57,8 @@ static void test_defaults(void **state)
     assert_int_equal(config->shutdown_timeout_s, 10);
     assert_false(config->is_ready_with_any);
     assert_false(config->allows_core_dumps);
+    assert_false(config->user.is_given);
+    assert_false(config->filters_syscalls);
     assert_int_equal(config->cache.max_bytes, 64 << 20);
     assert_int_equal(config->cache.stripes, 64);
     assert_int_equal(config->cache.max_ttl_s, 300);
@@ -125,6 +127,8 @@ static const char FULL[] =
     "shutdown_timeout: 1h\n"
     "ready: any\n"
     "core_dumps: true\n"
+    "user: 1000:4294967294\n"
+    "seccomp: true\n"
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216, max_headers: 8, max_header_bytes: 1KiB,\n"
     "  max_connections: 7, max_connections_per_address: 6, max_requests_per_connection: 5,\n"
@@ -207,6 +211,12 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->shutdown_timeout_s, 3600);
     assert_true(config->is_ready_with_any);
     assert_true(config->allows_core_dumps);
+    assert_true(config->user.is_given);
+    assert_null(config->user.name);
+    assert_int_equal(config->user.uid, 1000);
+    assert_true(config->user.has_gid);
+    assert_int_equal(config->user.gid, 4294967294);
+    assert_true(config->filters_syscalls);
     assert_int_equal(config->cache.max_bytes, 128 << 10);
     assert_int_equal(config->cache.stripes, 4096);
     assert_int_equal(config->cache.max_ttl_s, 86400);

@@ -66,6 +66,32 @@ static void test_ready(void **state)
     REFUSAL_APPLY_ALL(CHANGES);
 }
 
+#define USER_FORMS "must be a user of this system or UID[:GID], not "
+
+static void test_privileges(void **state)
+{
+    static const refusal_t CHANGES[] = {
+        {"", "user:\n", ":12: user: must have a value"},
+        {"", "user: ''\n", ":12: user: must not be empty"},
+        {"", "user: [x]\n", ":12: user: must be a single value, not a list or a mapping"},
+        {"", "user: no.such.user\n", ":12: user: " USER_FORMS "\"no.such.user\""},
+        {"", "user: ':1'\n", ":12: user: " USER_FORMS "\":1\""},
+        {"", "user: -1\n", ":12: user: " USER_FORMS "\"-1\""},
+        {"", "user: '1:'\n", ":12: user: " USER_FORMS "\"1:\""},
+        {"", "user: 1:x\n", ":12: user: " USER_FORMS "\"1:x\""},
+        {"", "user: 1:2:3\n", ":12: user: " USER_FORMS "\"1:2:3\""},
+        {"", "user: 1 2\n", ":12: user: " USER_FORMS "\"1 2\""},
+        {"", "user: 4294967295\n", ":12: user: " USER_FORMS "\"4294967295\""},
+        {"", "user: 1:4294967295\n", ":12: user: " USER_FORMS "\"1:4294967295\""},
+        {"", "user: 18446744073709551617\n", ":12: user: " USER_FORMS "*"},
+        {"", "user: 0\n", ":12: user: must not be root*"},
+        {"", "user: 0:1000\n", ":12: user: must not be root*"},
+        {"", "user: root\n", ":12: user: must not be root*"},
+        {"", "seccomp: on\n", ":12: seccomp: must be true or false, without quotes, not \"on\""},
+    };
+    REFUSAL_APPLY_ALL(CHANGES);
+}
+
 static void test_longest_socket_path(void **state)
 {
     fixture_t *fixture = *state;
@@ -207,9 +233,10 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_listen),  FIXTURE_TEST(test_longest_socket_path),
-        FIXTURE_TEST(test_tls),     FIXTURE_TEST(test_path),
-        FIXTURE_TEST(test_numbers), FIXTURE_TEST(test_ready),
+        FIXTURE_TEST(test_listen),     FIXTURE_TEST(test_longest_socket_path),
+        FIXTURE_TEST(test_tls),        FIXTURE_TEST(test_path),
+        FIXTURE_TEST(test_numbers),    FIXTURE_TEST(test_ready),
+        FIXTURE_TEST(test_privileges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
