@@ -69,11 +69,12 @@ typedef struct config_limits {
     unsigned max_connections; /* of all threads; the admin listener's do not count */
     unsigned max_connections_per_address;
     unsigned max_requests_per_connection;
-    size_t max_buffered_bytes;     /* of bodies that are not complete, on one HTTP/2 connection */
-    unsigned max_waiting;          /* new tokens, on one thread */
-    unsigned http2_resets;         /* a second, on one connection: streams that end without an answer */
-    unsigned http2_control_frames; /* a second, on one connection: frames that carry no request */
-    size_t receive_buffer_bytes;   /* the kernel's, of one connection */
+    size_t max_buffered_bytes;       /* of bodies that are not complete, on one HTTP/2 connection */
+    unsigned max_waiting;            /* new tokens, on one thread */
+    unsigned http2_resets;           /* a second, on one connection: streams that end without an answer */
+    unsigned http2_control_frames;   /* a second, on one connection: frames that carry no request */
+    unsigned failed_authentications; /* a minute, of one address or client: more are 429; 0: never */
+    size_t receive_buffer_bytes;     /* the kernel's, of one connection */
 } config_limits_t;
 
 /* Within which a peer has to do what is awaited of it; else its connection ends. */

@@ -49,6 +49,12 @@ bool ip_port_is_valid(slice_t text);
 /* NUL-terminated; IPv6 as RFC 5952 has it, the none as "none". Gives out. */
 const char *ip_address_text(ip_address_t address, char out[IP_ADDRESS_TEXT_SIZE]);
 
+/*
+ * What of an address stands for whoever has it, where something is counted by address: all of IPv4, the first
+ * 64 bits of IPv6, with zeros behind, because the others are the host's own choice (RFC 4291 section 2.5.1).
+ */
+ip_address_t ip_address_of_host(ip_address_t address);
+
 bool ip_address_equal(ip_address_t a, ip_address_t b);
 
 /* A prefix of addresses of one family (CIDR; RFC 4632 section 3.1, RFC 4291 section 2.3). */

@@ -131,6 +131,14 @@ const char *ip_address_text(ip_address_t address, char out[IP_ADDRESS_TEXT_SIZE]
     return out;
 }
 
+ip_address_t ip_address_of_host(ip_address_t address)
+{
+    enum { NETWORK_BYTES = 8 };
+    if (address.family == IP_FAMILY_V6)
+        memset(address.bytes + NETWORK_BYTES, 0, sizeof(address.bytes) - NETWORK_BYTES);
+    return address;
+}
+
 bool ip_address_equal(ip_address_t a, ip_address_t b)
 {
     return a.family == b.family && memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;

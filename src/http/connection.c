@@ -212,6 +212,16 @@ void connection_note_caller(h2o_req_t *req, bool is_proved)
     connection_of_request(req)->is_callers = is_proved;
 }
 
+bool connection_authentication_has_failed(h2o_req_t *req)
+{
+    return connection_of_request(req)->authentication_has_failed;
+}
+
+void connection_note_failed_authentication(h2o_req_t *req)
+{
+    connection_of_request(req)->authentication_has_failed = true;
+}
+
 static bool is_answered_whole(const h2o_req_t *req)
 {
     if (req->res.status == 0)

@@ -76,6 +76,13 @@ void connection_count_request(h2o_req_t *req);
 /* Notes that a caller proved who it is, or failed to: the connections of callers get more done in a turn. */
 void connection_note_caller(h2o_req_t *req, bool is_proved);
 
+/*
+ * Whether a caller on req's connection failed to authenticate while failures were throttled, and the noting
+ * of it, which holds until the connection's end; see throttle.h.
+ */
+bool connection_authentication_has_failed(h2o_req_t *req);
+void connection_note_failed_authentication(h2o_req_t *req);
+
 /* Whether headers of req came behind its body (RFC 9113 section 8.1), where the library hides them among the
  * others. */
 bool connection_has_trailers(h2o_req_t *req);

@@ -25,9 +25,9 @@ struct peer_table {
 
 peer_key_t peer_key_of(ip_address_t address)
 {
-    enum { PREFIX_BYTES = 8 };
-    peer_key_t key = {0};
-    memcpy(key.bytes, address.bytes, address.family == IP_FAMILY_V6 ? PREFIX_BYTES : sizeof(key.bytes));
+    peer_key_t key;
+    ip_address_t host = ip_address_of_host(address);
+    memcpy(key.bytes, host.bytes, sizeof(key.bytes));
     return key;
 }
 

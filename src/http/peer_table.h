@@ -21,10 +21,7 @@ typedef struct peer_key {
     unsigned char bytes[16];
 } peer_key_t;
 
-/*
- * The whole of an IPv4 address; the first 64 bits of an IPv6 address and zeros, because a single host
- * commonly has all addresses behind them (RFC 4291 section 2.5.4). Peers without an IP address share a key.
- */
+/* ip_address_of_host's. Peers without an IP address share a key. */
 peer_key_t peer_key_of(ip_address_t address);
 
 /* For at most max_addresses at a time. NULL when memory or random numbers cannot be had. The caller frees. */

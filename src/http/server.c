@@ -1,5 +1,6 @@
 #include "introspectd/server.h"
 
+#include "authentication.h"
 #include "endpoint.h"
 #include "listener_set.h"
 #include "operations.h"
@@ -13,6 +14,7 @@
 struct server {
     introspector_t *introspector; /* held */
     log_gate_t log_gate;
+    authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
     listener_set_t listeners;
     connection_counts_t *counts; /* of the request threads */
@@ -36,7 +38,7 @@ bool server_check(const config_t *config, server_error_t *error)
 static void register_endpoint(h2o_pathconf_t *path, void *data)
 {
     server_t *server = data;
-    endpoint_register(path, &server->log_gate);
+    endpoint_register(path, &server->log_gate, &server->authentication);
 }
 
 static void register_operations(h2o_pathconf_t *path, void *data)
@@ -130,6 +132,7 @@ static void server_free(server_t *server)
     connection_counts_free(server->counts);
     listener_set_close(&server->listeners);
     introspector_release(server->introspector);
+    authentication_deinit(&server->authentication);
     free(server);
 }
 
@@ -161,6 +164,10 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     server->introspector = introspector_acquire(introspector);
     log_gate_init(&server->log_gate, LOG_BURST, LOG_PERIOD_MS);
+    if (!authentication_init(&server->authentication)) {
+        snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
+        return false;
+    }
     if (!start_workers(server, threads, error))
         return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});

@@ -73,6 +73,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.max_waiting, 2048);
     assert_int_equal(config->limits.http2_resets, 100);
     assert_int_equal(config->limits.http2_control_frames, 1000);
+    assert_int_equal(config->limits.failed_authentications, 100);
     assert_int_equal(config->limits.receive_buffer_bytes, 64 << 10);
     assert_int_equal(config->timeouts.handshake_s, 10);
     assert_int_equal(config->timeouts.request_s, 10);
@@ -132,7 +133,8 @@ static const char FULL[] =
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216, max_headers: 8, max_header_bytes: 1KiB,\n"
     "  max_connections: 7, max_connections_per_address: 6, max_requests_per_connection: 5,\n"
-    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB }\n"
+    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB,\n"
+    "  failed_authentications: 1000000 }\n"
     "timeouts: { handshake: 1s, request: 2s, response: 3s, idle: 1h }\n"
     "issuers:\n"
     "  - issuer: https://idp.example.com/\n"
@@ -231,6 +233,7 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->limits.max_waiting, 4);
     assert_int_equal(config->limits.http2_resets, 3);
     assert_int_equal(config->limits.http2_control_frames, 20);
+    assert_int_equal(config->limits.failed_authentications, 1000000);
     assert_int_equal(config->limits.receive_buffer_bytes, 4 << 10);
     assert_int_equal(config->timeouts.handshake_s, 1);
     assert_int_equal(config->timeouts.request_s, 2);
@@ -418,7 +421,7 @@ static void test_json(void **state)
         fixture, "{\n\t\"listen\":[{\"address\":\"[::]:8443\"}],\n"
                  "\t\"threads\":2,\"path\":\"\\/introspect\",\"ready\":\"any\",\n"
                  "\t\"cache\":{\"max_bytes\":0,\"max_ttl\":\"1m\"},\n"
-                 "\t\"limits\":{\"max_body\":1024},\n"
+                 "\t\"limits\":{\"max_body\":1024,\"failed_authentications\":0},\n"
                  "\t\"issuers\":[{\"issuer\":\"https://idp.example.com/\",\"jwks_file\":\"jwks.json\",\n"
                  "\t\t\"algorithms\":[\"RS256\"],\"audience\":\"any\",\"require\":{\"a\":true}}],\n"
                  "\t\"clients\":[{\"client_id\":\"front\",\"client_secret_files\":[\"front.secret\"],\n"
@@ -432,6 +435,7 @@ static void test_json(void **state)
     assert_int_equal(config->limits.max_body_bytes, 1024);
     /* A token comes in a body. */
     assert_int_equal(config->limits.max_token_bytes, 1024);
+    assert_int_equal(config->limits.failed_authentications, 0);
     /* A quoted `any` is an audience, so JSON cannot turn the check off. */
     assert_false(config->issuers[0].rules.audience_is_any);
     assert_string_equal(config->issuers[0].rules.audiences[0], "any");
