@@ -7,9 +7,10 @@ import tempfile
 
 import pytest
 
+from harness import expect
 from harness.endpoint import Endpoint, basic, form_body
 from harness.proxies import LOCAL, PROXY, UNSPEC, Proxied, binary, v1, v2
-from harness.server import Server, free_port
+from harness.server import Server, free_port, wait_until
 
 FREE_FAILURES = 4
 MANY = 20  # far above it, and far below what a minute refills
@@ -78,8 +79,7 @@ class Throttling:
         return self.fail(name, **how) == 401
 
 
-@pytest.fixture(scope="module")
-def throttling(world):
+def run(world):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="introspectd-"))
     made = Throttling(world, directory)
     try:
@@ -91,6 +91,17 @@ def throttling(world):
             made.server.process.kill()
             made.server.process.wait()
         shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def throttling(world):
+    yield from run(world)
+
+
+@pytest.fixture
+def silent(world):
+    """One of its own, whose log has nothing to thin out yet."""
+    yield from run(world)
 
 
 PROTOCOLS = ["h1", "h2c", "tls-h1", "tls-h2"]
@@ -178,13 +189,19 @@ def test_unix_sockets_peer_is_believed(throttling):
     assert not throttling.is_free("direct-h1", forwarded=[client])
 
 
-def test_throttled_client_is_named_in_the_log(throttling):
+def test_right_credentials_are_served_to_a_throttled_client(throttling, world):
     client = new_address()
     throttling.exhaust("behind-h1", header=v2(client))
-    assert client in throttling.server.stderr()
+    expect.is_active(Proxied(throttling.endpoints["behind-h1"], v2(client)).introspect(world.token(), world.rfc))
 
 
-def test_untrusted_proxy_is_named_in_the_log(throttling):
-    with Proxied(throttling.endpoints["behind-h1"], source="127.0.0.4").open_bare_socket() as sock:
+def test_throttled_client_is_named_in_the_log(silent):
+    client = new_address()
+    silent.exhaust("behind-h1", header=v2(client))
+    wait_until(lambda: client in silent.server.stderr())
+
+
+def test_untrusted_proxy_is_named_in_the_log(silent):
+    with Proxied(silent.endpoints["behind-h1"], source="127.0.0.4").open_bare_socket() as sock:
         assert sock.recv(1) == b""
-    assert throttling.server.find_log(event="limit_reached", limit="untrusted_proxy", peer="127.0.0.4")
+    wait_until(lambda: silent.server.find_log(event="limit_reached", limit="untrusted_proxy", peer="127.0.0.4"))
