@@ -52,7 +52,6 @@ struct connection {
     int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */
     bool is_callers;         /* the last of its requests that said who asks proved it */
     bool is_seen;            /* in this walk */
-    /* While failures were throttled. */
     bool authentication_has_failed; /* while failures were throttled */
     /* Set while draining. */
     bool has_request;
