@@ -45,6 +45,17 @@ const client_t *introspect_authenticate(introspect_worker_t *worker, const clien
 const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
     __attribute__((warn_unused_result));
 
+/*
+ * The client that the value is remembered to have proved, NULL when it is not, which says nothing about it:
+ * what introspect_authenticate_basic begins with, by itself.
+ */
+const client_t *introspect_recall_basic(introspect_worker_t *worker, slice_t authorization)
+    __attribute__((warn_unused_result));
+
+/* The client that the value names, whether it proves it or not. NULL when it names none of ours. */
+const client_t *introspect_named_by_basic(introspect_worker_t *worker, slice_t authorization)
+    __attribute__((warn_unused_result));
+
 typedef enum introspect_outcome {
     INTROSPECT_ACTIVE,
     INTROSPECT_INACTIVE,

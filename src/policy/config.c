@@ -16,6 +16,7 @@ enum { MAX_CONFIG_BYTES = 1 << 20, MAX_THREADS = 1024, MAX_STRIPES = 4096 };
 
 enum {
     LISTEN,
+    TRUSTED_PROXIES,
     PATH,
     ADMIN,
     THREADS,
@@ -26,24 +27,21 @@ enum {
     SECCOMP,
     CACHE,
     LIMITS,
+    TIMEOUTS,
     ISSUERS,
     CLIENTS,
     KEY_COUNT
 };
 
-static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
-                                             [PATH] = {"path", false},
-                                             [ADMIN] = {"admin", false},
-                                             [THREADS] = {"threads", false},
-                                             [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
-                                             [READY] = {"ready", false},
-                                             [CORE_DUMPS] = {"core_dumps", false},
-                                             [USER] = {"user", false},
-                                             [SECCOMP] = {"seccomp", false},
-                                             [CACHE] = {"cache", false},
-                                             [LIMITS] = {"limits", false},
-                                             [ISSUERS] = {"issuers", true},
-                                             [CLIENTS] = {"clients", true}};
+static const config_key_t KEYS[KEY_COUNT] = {
+    [LISTEN] = {"listen", true},      [TRUSTED_PROXIES] = {"trusted_proxies", false},
+    [PATH] = {"path", false},         [ADMIN] = {"admin", false},
+    [THREADS] = {"threads", false},   [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
+    [READY] = {"ready", false},       [CORE_DUMPS] = {"core_dumps", false},
+    [USER] = {"user", false},         [SECCOMP] = {"seccomp", false},
+    [CACHE] = {"cache", false},       [LIMITS] = {"limits", false},
+    [TIMEOUTS] = {"timeouts", false}, [ISSUERS] = {"issuers", true},
+    [CLIENTS] = {"clients", true}};
 
 static void set_defaults(config_t *config)
 {
@@ -51,8 +49,7 @@ static void set_defaults(config_t *config)
     config->cache.max_bytes = 64 * MIB;
     config->cache.stripes = 64;
     config->cache.max_ttl_s = 300;
-    config->limits.max_body_bytes = 64 * KIB;
-    config->limits.max_token_bytes = 16 * KIB;
+    config_set_default_limits(config);
 }
 
 static bool read_path(config_loader_t *loader, const config_node_t *node)
@@ -101,27 +98,7 @@ static bool read_cache(config_loader_t *loader, const config_node_t *node)
             config_duration(loader, &values[MAX_TTL], TTL_RANGE, &config->cache.max_ttl_s));
 }
 
-static bool read_limits(config_loader_t *loader, const config_node_t *node)
-{
-    enum { MAX_BODY, MAX_TOKEN, COUNT };
-    static const config_key_t LIMIT_KEYS[COUNT] = {{"max_body", false}, {"max_token", false}};
-    static const config_range_t BODY_RANGE = {KIB, 16 * MIB, false};
-    config_node_t values[COUNT];
-    config_t *config = loader->config;
-    if (!config_keys(loader, node, LIMIT_KEYS, COUNT, values))
-        return false;
-    if (values[MAX_BODY].id != 0 &&
-        !config_size(loader, &values[MAX_BODY], BODY_RANGE, &config->limits.max_body_bytes))
-        return false;
-    /* A token comes in a body, so the default follows a smaller max_body. */
-    if (config->limits.max_token_bytes > config->limits.max_body_bytes)
-        config->limits.max_token_bytes = config->limits.max_body_bytes;
-    config_range_t token_range = {256, config->limits.max_body_bytes, false};
-    return values[MAX_TOKEN].id == 0 ||
-           config_size(loader, &values[MAX_TOKEN], token_range, &config->limits.max_token_bytes);
-}
-
-/* The sections in the order in which they need each other: clients name issuers. */
+/* The sections in the order in which they need each other: clients name issuers, listeners need proxies. */
 static bool read_config(config_loader_t *loader)
 {
     yaml_tree_node_t id = yaml_tree_root(loader->tree);
@@ -129,6 +106,8 @@ static bool read_config(config_loader_t *loader)
     static const config_range_t SHUTDOWN_RANGE = {0, 3600, false};
     config_node_t values[KEY_COUNT];
     return config_keys(loader, &root, KEYS, KEY_COUNT, values) &&
+           (values[TRUSTED_PROXIES].id == 0 ||
+            config_read_trusted_proxies(loader, &values[TRUSTED_PROXIES])) &&
            config_read_listeners(loader, &values[LISTEN]) && read_path(loader, &values[PATH]) &&
            (values[ADMIN].id == 0 || config_read_admin(loader, &values[ADMIN])) &&
            (values[THREADS].id == 0 || read_threads(loader, &values[THREADS])) &&
@@ -142,7 +121,8 @@ static bool read_config(config_loader_t *loader)
            (values[SECCOMP].id == 0 ||
             config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
-           (values[LIMITS].id == 0 || read_limits(loader, &values[LIMITS])) &&
+           (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
+           (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
 }
 
@@ -236,6 +216,7 @@ void config_free(config_t *config)
         config_address_deinit(&config->listeners[i].address);
         free(config->listeners[i].certificate_file);
         free(config->listeners[i].private_key_file);
+        free(config->listeners[i].client_ca_file);
     }
     for (size_t i = 0; i < config->issuer_count; i++) {
         claims_rules_deinit(&config->issuers[i].rules);
@@ -249,6 +230,7 @@ void config_free(config_t *config)
     client_set_deinit(&config->clients);
     config_address_deinit(&config->admin);
     free(config->listeners);
+    free(config->trusted_proxies);
     free(config->issuers);
     free(config->notes);
     free(config->user.name);

@@ -22,7 +22,11 @@ MAY_INCLUDE = {
 # Public headers whose module has no .c file.
 HEADER_ONLY = {"slice.h": "base", "hex.h": "base", "byte_lanes.h": "base"}
 
-TLS_FILES = ["src/http/tls.c", "src/http/tls.h", "src/http/listener.c", "src/http/listener.h"]
+TLS_FILES = [
+    f"src/http/{module}.{kind}"
+    for module in ("tls", "listener", "ticket_keys", "session_tickets", "client_authorities")
+    for kind in "ch"
+]
 
 # A third-party header (regular expression) and the places that may include it. The first match decides.
 OWNERS = [

@@ -110,10 +110,17 @@ static void test_longest_socket_path(void **state)
     config_free(config);
 }
 
+#define SIZE_WORDS "a size in bytes, KiB, MiB or GiB from "
+#define DURATION_WORDS "a duration in s, m, h or d from "
+
+#define TLS(member)                                                                                          \
+    "127.0.0.1:80\n    tls: { certificate_file: tls.crt, private_key_file: tls.crt, " member " }\n"
+
 static void test_tls(void **state)
 {
     const fixture_t *fixture = *state;
     fixture_write(fixture, "tls.crt", "");
+    fixture_write(fixture, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
     static const char OLD[] = "127.0.0.1:8080\n";
     static const refusal_t CHANGES[] = {
         {OLD, "127.0.0.1:80\n    tls: { certificate_file: tls.crt }\n",
@@ -127,6 +134,19 @@ static void test_tls(void **state)
          ":3: listen[0].tls.certificate_file: cannot read \"/\": Is a directory"},
         {OLD, "127.0.0.1:80\n    tls: { certificate_file: '', private_key_file: tls.crt }\n",
          ":3: listen[0].tls.certificate_file: must not be empty"},
+        {OLD, TLS("client_ca_file: absent"),
+         ":3: listen[0].tls.client_ca_file: cannot read \"@/absent\": No such file or directory"},
+        {OLD, TLS("client_ca_file: tls.crt"),
+         ":3: listen[0].tls.client_ca_file: \"@/tls.crt\": holds no certificate in PEM"},
+        {OLD, TLS("client_ca_file: key.pem"),
+         ":3: listen[0].tls.client_ca_file: \"@/key.pem\": holds no certificate in PEM"},
+        {OLD, TLS("client_ca_file: "), ":3: listen[0].tls.client_ca_file: must have a value"},
+        {OLD, TLS("ticket_lifetime: 9s"),
+         ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "10s to 7d, not \"9s\""},
+        {OLD, TLS("ticket_lifetime: 169h"),
+         ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "10s to 7d, not \"169h\""},
+        {OLD, TLS("ticket_lifetime: 0"), ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "*"},
+        {OLD, TLS("ticket_life: 1h"), ":3: listen[0].tls.ticket_life: unknown key*"},
     };
     REFUSAL_APPLY_ALL(CHANGES);
 }
@@ -152,9 +172,6 @@ static void test_path(void **state)
     };
     REFUSAL_APPLY_ALL(CHANGES);
 }
-
-#define SIZE_WORDS "a size in bytes, KiB, MiB or GiB from "
-#define DURATION_WORDS "a duration in s, m, h or d from "
 
 static void test_numbers(void **state)
 {
@@ -205,6 +222,12 @@ static void test_numbers(void **state)
          ":12: limits.max_token: must be " SIZE_WORDS "256 to 64KiB, not \"255\""},
         {"", "limits: { max_token: 3KiB, max_body: 2KiB }\n",
          ":12: limits.max_token: must be " SIZE_WORDS "256 to 2KiB, not \"3KiB\""},
+        {"", "limits: { failed_authentications: 1000001 }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"1000001\""},
+        {"", "limits: { failed_authentications: -1 }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"-1\""},
+        {"", "limits: { failed_authentications: off }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"off\""},
         {"    audience:", "    leeway: 601s\n    audience:",
          ":7: issuers[0].leeway: must be " DURATION_WORDS "0s to 10m, not \"601s\""},
         {"    audience:", "    leeway: 30\n    audience:",
