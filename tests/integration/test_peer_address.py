@@ -168,10 +168,12 @@ def test_proxy_that_speaks_for_itself_is_believed(throttling):
     assert throttling.is_free("behind-h1", header=local, forwarded=[new_address()])
 
 
-@pytest.mark.parametrize(("header", "source"), [(b"PROXY UNKNOWN\r\n", "127.0.0.9"), (binary(PROXY, UNSPEC), "127.0.0.10")], ids=["v1", "v2"])
+@pytest.mark.parametrize(
+    ("header", "source"), [(b"PROXY UNKNOWN\r\n", "127.0.0.9"), (binary(PROXY, UNSPEC), "127.0.0.10")], ids=["v1", "v2"]
+)
 def test_somebody_unknown_is_charged_to_the_proxy_and_not_believed(throttling, header, source):
-    forwarded = lambda: [new_address()]  # noqa: E731
-    assert throttling.exhaust("behind-h1", header=header, source=source, forwarded=forwarded) >= FREE_FAILURES
+    how = {"header": header, "source": source, "forwarded": lambda: [new_address()]}
+    assert throttling.exhaust("behind-h1", **how) >= FREE_FAILURES
     assert throttling.is_free("behind-h1", header=header, source="127.0.0.11")
 
 
