@@ -54,7 +54,7 @@ ATTACKS = {
     "empty-continuation": Attack(FLOODS, Plan(unfinished(0, 0))),
     "endless-continuation": Attack(FLOODS, Plan(unfinished(0, frames.MAX_FRAME_SIZE))),
     "empty-data": Attack(FLOODS, Plan(floods.repeated_frames(frames.frame(frames.DATA, 0, 3), empty_data))),
-    "priority-flood": Attack(FLOODS, Plan(floods.priorities)),
+    "priority-flood": Attack(FLOODS, Plan(floods.repeated_frames(frames.priority(1, 3)))),
     "reprioritized": Attack(FLOODS, Plan(floods.reprioritized)),
     "window-updates": Attack(FLOODS, Plan(floods.repeated_frames(frames.window_update(1, 3), empty_data))),
     # Headers.

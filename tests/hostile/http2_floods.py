@@ -135,11 +135,6 @@ def continuation(size):
     return frames.frame(frames.CONTINUATION, 0, 3, (line * (size // len(line) + 1))[: size - size % len(line)])
 
 
-def priorities(target, _):
-    yield opening(post_heads(target))
-    yield from Template(frames.priority(STREAM, 1)).sends()
-
-
 def reprioritized(target, _):
     """The tree of a hundred open streams is turned over and over."""
     yield opening(post_heads(target)) + open_streams(target)
