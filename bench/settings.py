@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("hot", "pool", "cold", "inactive", "calls", "memory", "micro", "hostile")
+NOT_QUICK = ("hostile",)  # takes minutes however short each attack is; it is run when it is named
 SERVER_CPU = 0
 CONNECTIONS = 64
 
@@ -66,7 +67,8 @@ def parse(arguments):
         **{name: value for name in ("rounds", "seconds", "mixed_seconds", "hostile_seconds") if (value := getattr(options, name)) is not None},
     }
     results = options.results or (build / "results" if is_quick else ROOT / "bench/results")
-    parts = tuple(part for part in PARTS if part in options.words) or PARTS
+    usual = tuple(part for part in PARTS if not is_quick or part not in NOT_QUICK)
+    parts = tuple(part for part in PARTS if part in options.words) or usual
     binary = (options.binary or build / "introspectd").resolve()
     attacks = tuple(name for name in options.attacks.split(",") if name)
     return Settings(is_quick=is_quick, parts=parts, build=build, binary=binary, results=results.resolve(), attacks=attacks, **values)
