@@ -55,6 +55,30 @@ typedef struct config_issuer {
                             are fetched */
 } config_issuer_t;
 
+/* What callers may use up. Each has a refusal_t, which counts how often it was reached. */
+typedef struct config_limits {
+    size_t max_body_bytes;
+    size_t max_token_bytes;
+    unsigned max_headers; /* of one request */
+    size_t max_header_bytes;
+    unsigned max_connections; /* of all threads; the admin listener's do not count */
+    unsigned max_connections_per_address;
+    unsigned max_requests_per_connection;
+    size_t max_buffered_bytes;     /* of bodies that are not complete, on one HTTP/2 connection */
+    unsigned max_waiting;          /* new tokens, on one thread */
+    unsigned http2_resets;         /* a second, on one connection: streams that end without an answer */
+    unsigned http2_control_frames; /* a second, on one connection: frames that carry no request */
+    size_t receive_buffer_bytes;   /* the kernel's, of one connection */
+} config_limits_t;
+
+/* Within which a peer has to do what is awaited of it; else its connection ends. */
+typedef struct config_timeouts {
+    int64_t handshake_s; /* from the connection's start until its protocol is known */
+    int64_t request_s;   /* a request's head and body */
+    int64_t response_s;  /* until an answer is taken */
+    int64_t idle_s;      /* between two requests */
+} config_timeouts_t;
+
 typedef struct config {
     char *file;
     config_listener_t *listeners;
@@ -71,10 +95,8 @@ typedef struct config {
         unsigned stripes;
         int64_t max_ttl_s;
     } cache;
-    struct {
-        size_t max_body_bytes;
-        size_t max_token_bytes;
-    } limits;
+    config_limits_t limits;
+    config_timeouts_t timeouts;
     config_issuer_t *issuers;
     size_t issuer_count;
     client_set_t clients;

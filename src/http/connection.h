@@ -1,27 +1,43 @@
 /*
- * connection: the life of an accepted connection until the library serves it, and the end of it in a drain.
+ * connection: the life of an accepted connection: its opening until the library serves it, what is held
+ * against its peer meanwhile, and its end.
  *
- * The library would do the opening by itself; it is done here because some of its ways let a peer end the
- * process: see connection.c. A set of connections belongs to one event loop and its thread.
+ * The library would do some of this by itself, and lets a peer end the process or keep the thread to itself:
+ * see the files connection*.c. A set of connections belongs to one event loop and its thread.
  */
 #ifndef INTROSPECTD_HTTP_CONNECTION_H
 #define INTROSPECTD_HTTP_CONNECTION_H
 
+#include "miss_queue.h"
+
+#include "introspectd/config.h"
+
 #include <h2o.h>
 #include <stdbool.h>
+
+typedef struct connection connection_t;
 
 typedef struct connection_set {
     h2o_context_t *context;
     h2o_hostconf_t **hosts; /* NULL-terminated */
+    config_limits_t limits;
+    config_timeouts_t timeouts;
     h2o_linklist_t all;
-    h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through */
+    h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through, or
+                              until the next turn */
     h2o_linklist_t
         touched; /* HTTP/2 connections that the library may have stopped reading from in this turn */
     size_t count;
+    struct timeval walked_at; /* by the system's clock, and by the monotonic one */
+    int64_t walked_ms;
+    struct timeval clock_stepped_at; /* nothing is taken to have begun before */
 } connection_set_t;
 
-/* Borrows context and hosts. */
+/* Borrows context and hosts. The limits and timeouts are set by connection_set_follow. */
 void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts);
+
+/* From now on the config's limits and timeouts hold, for present connections too. */
+void connection_set_follow(connection_set_t *set, const config_t *config);
 
 /*
  * Takes an accepted socket over: TLS if tls is not NULL, then HTTP/2 if the client chose it by ALPN or by its
@@ -35,11 +51,33 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_soc
  */
 bool connection_set_can_resume(connection_set_t *set);
 
+/* Reads again from connections whose write is through: call from within the event loop. */
+void connection_set_resume(connection_set_t *set);
+
+/* How often connection_set_enforce is to be called. */
+enum { CONNECTION_ENFORCE_PERIOD_MS = 250 };
+
+/* Ends what has outlasted its timeout or uses up too much. Call from within the event loop. */
+void connection_set_enforce(connection_set_t *set);
+
 /* To be called for a request that is answered later than it came: the library may stop reading then. */
 void connection_touch(h2o_req_t *req);
 
-/* Reads again from connections whose write is through: call from within the event loop. */
-void connection_set_resume(connection_set_t *set);
+/* Where the misses of req's connection wait. It ends with the connection. */
+miss_flow_t *connection_miss_flow(h2o_req_t *req);
+
+/* Counts a request of the connection; closes an HTTP/1 connection behind it when it was the last allowed. */
+void connection_count_request(h2o_req_t *req);
+
+/* Notes that a caller proved who it is, or failed to: the connections of callers get more done in a turn. */
+void connection_note_caller(h2o_req_t *req, bool is_proved);
+
+/* Whether headers of req came behind its body (RFC 9113 section 8.1), where the library hides them among the
+ * others. */
+bool connection_has_trailers(h2o_req_t *req);
+
+/* Makes the connections of path count what is answered: call once before the thread serves. */
+void connection_register(h2o_pathconf_t *path);
 
 /*
  * For a drain: ends the reading of connections that have no request in flight, so that the library closes

@@ -1,5 +1,6 @@
 #include "endpoint.h"
 
+#include "refusals.h"
 #include "reply.h"
 #include "request_head.h"
 #include "worker.h"
@@ -88,7 +89,7 @@ static void decide(miss_t *miss)
     undecided_t *undecided = (undecided_t *)miss;
     introspect_verdict_t verdict;
     int64_t now_s = clock_now_s();
-    /* Where the same token came before, its verdict may be there now. */
+    /* Where the same token was decided meanwhile, its verdict may be there now. */
     if (!miss->is_repeated || !introspect_lookup(undecided->introspect, undecided->client,
                                                  undecided->body.token, now_s, &undecided->key, &verdict))
         introspect_decide(undecided->introspect, undecided->client, undecided->body.token, now_s,
@@ -101,6 +102,8 @@ static void dispose_undecided(miss_t *miss)
 {
     request_body_deinit(&((undecided_t *)miss)->body);
 }
+
+static const miss_type_t UNDECIDED = {sizeof(undecided_t), decide, dispose_undecided};
 
 /* Takes what body holds. */
 static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, request_body_t *body)
@@ -115,10 +118,11 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     }
     uint64_t work;
     memcpy(&work, key.bytes, sizeof(work));
-    undecided_t *undecided = (undecided_t *)miss_queue_push(&worker->misses, req, work, sizeof(*undecided),
-                                                            decide, dispose_undecided);
+    undecided_t *undecided =
+        (undecided_t *)miss_queue_push(&worker->misses, connection_miss_flow(req), req, work, &UNDECIDED);
     if (undecided == NULL) {
         request_body_deinit(body);
+        refusals_report(REFUSAL_WAITING, NULL);
         answer_error(req, &UNAVAILABLE);
         return;
     }
@@ -154,6 +158,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
+    connection_count_request(req);
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
         answer_error(req, &refusal);
@@ -166,6 +171,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
      * told more. */
     if (problem == NULL || head.authorization.base != NULL)
         error = authenticate(worker, head.authorization, &body, &client);
+    connection_note_caller(req, client != NULL);
     /* It has served its purpose; the bytes are the request's. */
     if (body.client_secret.base != NULL)
         OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);

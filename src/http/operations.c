@@ -1,5 +1,6 @@
 #include "operations.h"
 
+#include "metrics.h"
 #include "reply.h"
 #include "worker.h"
 
@@ -74,7 +75,8 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     slice_t path = {req->path_normalized.base, req->path_normalized.len};
     bool is_livez = slice_equal(path, slice_of("/livez"));
     bool is_readyz = slice_equal(path, slice_of("/readyz"));
-    if (!is_livez && !is_readyz) {
+    bool is_metrics = slice_equal(path, slice_of("/metrics"));
+    if (!is_livez && !is_readyz && !is_metrics) {
         reply_error(req, &NOT_FOUND);
     } else if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) &&
                !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"))) {
@@ -82,6 +84,8 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         reply_error(req, &METHOD_NOT_ALLOWED);
     } else if (is_livez) {
         reply_json(req, 200, slice_of("{\"live\":true}"));
+    } else if (is_metrics) {
+        reply_typed(req, 200, METRICS_CONTENT_TYPE, metrics_write(&req->pool));
     } else {
         answer_readyz(operations, req);
     }

@@ -19,6 +19,8 @@ static const char *reason_phrase(int status)
         return "Content Too Large";
     case 415:
         return "Unsupported Media Type";
+    case 431:
+        return "Request Header Fields Too Large";
     case 503:
         return "Service Unavailable";
     default:
@@ -31,7 +33,7 @@ void reply_add_header(h2o_req_t *req, const h2o_token_t *name, const char *value
     h2o_add_header(&req->pool, &req->res.headers, name, NULL, value, strlen(value));
 }
 
-void reply_json(h2o_req_t *req, int status, slice_t body)
+void reply_typed(h2o_req_t *req, int status, const char *content_type, slice_t body)
 {
     req->res.status = status;
     req->res.reason = reason_phrase(status);
@@ -39,9 +41,14 @@ void reply_json(h2o_req_t *req, int status, slice_t body)
     /* The library sees to requests that begin in a drain; this one may have begun before. */
     if (req->conn->ctx->shutdown_requested)
         req->http1_is_persistent = 0;
-    reply_add_header(req, H2O_TOKEN_CONTENT_TYPE, "application/json");
+    reply_add_header(req, H2O_TOKEN_CONTENT_TYPE, content_type);
     reply_add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");
     h2o_send_inline(req, body.base, body.len);
+}
+
+void reply_json(h2o_req_t *req, int status, slice_t body)
+{
+    reply_typed(req, status, "application/json", body);
 }
 
 slice_t reply_error_body(h2o_mem_pool_t *pool, const reply_error_t *error)

@@ -1,4 +1,4 @@
-/* reply: JSON answers on a request of the HTTP library. To be called on the request's own thread, once per
+/* reply: answers on a request of the HTTP library. To be called on the request's own thread, once per
  * request. */
 #ifndef INTROSPECTD_HTTP_REPLY_H
 #define INTROSPECTD_HTTP_REPLY_H
@@ -13,6 +13,9 @@ typedef struct reply_error {
     const char *error;       /* the member `error` */
     const char *description; /* the member `error_description` */
 } reply_error_t;
+
+/* Answers with body, which is copied; the library sets the length. content_type is static. */
+void reply_typed(h2o_req_t *req, int status, const char *content_type, slice_t body);
 
 /* Sends body, which is copied, with its length, content-type application/json and cache-control no-store (RFC
  * 6749 section 5.1). */

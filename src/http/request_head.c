@@ -1,6 +1,8 @@
 #include "request_head.h"
 
+#include "connection.h"
 #include "raw_head.h"
+#include "refusals.h"
 
 static const reply_error_t NOT_FOUND = {404, "invalid_request", "nothing is served at this path"};
 static const reply_error_t METHOD_NOT_ALLOWED = {405, "invalid_request", "the method must be POST"};
@@ -8,12 +10,15 @@ static const reply_error_t TOO_LARGE = {413, "invalid_request", "the body is too
 static const reply_error_t ENCODED = {415, "invalid_request", "the body must not have a content encoding"};
 static const reply_error_t WRONG_TYPE = {
     415, "invalid_request", "the content type must be application/x-www-form-urlencoded or application/json"};
+static const reply_error_t HEADERS_TOO_LARGE = {431, "invalid_request",
+                                                "the headers are too many or too large"};
 static const reply_error_t NO_HOST = {400, "invalid_request", "the header Host is missing"};
 
 typedef struct found {
     slice_t authorization;
     slice_t content_type;
     slice_t content_encoding;
+    size_t bytes; /* of all headers' names and values */
 } found_t;
 
 /* False when the header is already there. */
@@ -35,6 +40,7 @@ static const char *walk_headers(const h2o_req_t *req, found_t *found)
     for (size_t i = 0; i < req->headers.size; i++) {
         const h2o_header_t *header = &req->headers.entries[i];
         bool is_first = true;
+        found->bytes += header->name->len + header->value.len;
         if (header->name->len == 0)
             return "a header is folded over several lines"; /* how the library shows obs-fold (RFC 9112
                                                                section 5.2) */
@@ -89,6 +95,10 @@ static const char *raw_problem(h2o_req_t *req)
 static const reply_error_t *check(const h2o_req_t *req, const config_t *config, const found_t *found,
                                   request_head_t *out)
 {
+    if (req->headers.size > config->limits.max_headers || found->bytes > config->limits.max_header_bytes) {
+        refusals_count(REFUSAL_HEADERS);
+        return &HEADERS_TOO_LARGE;
+    }
     if (lacks_host(req))
         return &NO_HOST;
     /* The library matches a path by its beginning. */
@@ -96,8 +106,10 @@ static const reply_error_t *check(const h2o_req_t *req, const config_t *config, 
         return &NOT_FOUND;
     if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("POST")))
         return &METHOD_NOT_ALLOWED;
-    if (req->entity.len > config->limits.max_body_bytes)
+    if (req->entity.len > config->limits.max_body_bytes) {
+        refusals_count(REFUSAL_BODY);
         return &TOO_LARGE;
+    }
     if (found->content_encoding.base != NULL &&
         !h2o_lcstris(found->content_encoding.base, found->content_encoding.len, H2O_STRLIT("identity")))
         return &ENCODED;
@@ -112,7 +124,10 @@ bool request_head_check(h2o_req_t *req, const config_t *config, request_head_t *
     const char *ambiguity = raw_problem(req);
     if (ambiguity == NULL)
         ambiguity = walk_headers(req, &found);
+    if (ambiguity == NULL && connection_has_trailers(req))
+        ambiguity = "headers come behind the body";
     if (ambiguity != NULL) {
+        refusals_count(REFUSAL_AMBIGUOUS_REQUEST);
         req->http1_is_persistent = 0;
         *error = (reply_error_t){400, "invalid_request", ambiguity};
         return false;

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 enum {
-    /* Misses that may wait per thread: at 60 us each about a tenth of a second of work. */
-    MAX_WAITING_MISSES = 2048,
     /* How long misses are worked off in one turn of the loop: what else has arrived waits as long. */
     MISSES_PER_TURN_US = 1000,
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
     ACCEPTS_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
+    /* The library's own timeouts of idle connections lie behind ours, which are exact. */
+    LIBRARY_TIMEOUT_MARGIN_S = 60,
     DRAIN_TURN_MS = 20,
     /* How long no connection is taken when the process has no descriptor left. */
     ACCEPT_PAUSE_MS = 100,
@@ -142,10 +142,16 @@ static void change_listeners(worker_t *worker, worker_setup_t *old)
 static void follow_limits(worker_t *worker)
 {
     const config_t *config = introspector_config(worker->setup->introspector);
+    int64_t http1_timeout_s = config->timeouts.idle_s + config->timeouts.request_s + LIBRARY_TIMEOUT_MARGIN_S;
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
+    worker->h2o.http1.req_timeout.timeout = (uint64_t)http1_timeout_s * 1000;
+    worker->h2o.http2.idle_timeout.timeout =
+        (uint64_t)(config->timeouts.idle_s + LIBRARY_TIMEOUT_MARGIN_S) * 1000;
+    connection_set_follow(&worker->connections, config);
+    miss_queue_set_max_len(&worker->misses, config->limits.max_waiting);
 }
 
-static void finish_change(miss_t *marker)
+static void finish_change(miss_marker_t *marker)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, change_marker, marker);
     worker_setup_free(worker->old_setup);
@@ -160,8 +166,8 @@ static void change_setup(worker_t *worker)
     worker->next_setup = NULL;
     follow_limits(worker);
     change_listeners(worker, worker->old_setup);
-    /* What waits points into the old config, which is given up when the queue has come so far. */
-    miss_queue_append(&worker->misses, &worker->change_marker);
+    /* What waits points into the old config, which is given up when all that is decided. */
+    miss_queue_mark(&worker->misses, &worker->change_marker);
 }
 
 static bool take_message(h2o_multithread_message_t *message)
@@ -214,6 +220,8 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
         h2o_config_register_host(&worker->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(worker->hosts[0], "/", 0);
     library_errors_register(worker->hosts[0], path);
+    connection_register(path);
+    connection_register(&worker->hosts[0]->fallback_path);
     register_handlers(path, data);
 }
 
@@ -223,6 +231,10 @@ static void on_work(h2o_timeout_entry_t *entry)
     worker->has_worked = true;
     miss_queue_run(&worker->misses, MISSES_PER_TURN_US);
     connection_set_resume(&worker->connections);
+    if (clock_monotonic_ms() >= worker->enforce_next_ms) {
+        worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
+        connection_set_enforce(&worker->connections);
+    }
 }
 
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
@@ -235,7 +247,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     worker->setup = take_setup;
     configure(worker, register_handlers, data);
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
-    miss_queue_init(&worker->misses, MAX_WAITING_MISSES);
+    miss_queue_init(&worker->misses, 0); /* follow_limits sets it */
     worker->change_marker.run = finish_change;
     worker->work.cb = on_work;
     sem_init(&worker->is_set_up, 0, 0);
@@ -275,8 +287,11 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
     bool can_resume = connection_set_can_resume(&worker->connections);
-    if (can_resume || !miss_queue_is_empty(&worker->misses))
+    bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
+    if (can_resume || is_to_enforce || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
+    if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
+        max_wait_ms = CONNECTION_ENFORCE_PERIOD_MS;
     h2o_evloop_run(worker->h2o.loop, max_wait_ms);
 }
 

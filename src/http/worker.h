@@ -26,14 +26,15 @@ struct worker {
     int64_t accept_again_ms; /* 0 while accepting; else when to try again, after the process ran out of
                                 descriptors */
     connection_set_t connections;
+    int64_t enforce_next_ms; /* when connection_set_enforce is due */
     miss_queue_t misses;
     h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
     bool has_worked;          /* in this turn */
     h2o_multithread_receiver_t receiver;
     h2o_multithread_message_t change_message;
-    worker_setup_t *next_setup; /* with change_message */
-    worker_setup_t *old_setup;  /* while what was asked under it is decided */
-    miss_t change_marker;       /* behind that in the queue */
+    worker_setup_t *next_setup;  /* with change_message */
+    worker_setup_t *old_setup;   /* while what was asked under it is decided */
+    miss_marker_t change_marker; /* behind that in the queue */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
     int64_t drain_started_ms;

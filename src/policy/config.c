@@ -24,6 +24,7 @@ enum {
     CORE_DUMPS,
     CACHE,
     LIMITS,
+    TIMEOUTS,
     ISSUERS,
     CLIENTS,
     KEY_COUNT
@@ -38,6 +39,7 @@ static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [CORE_DUMPS] = {"core_dumps", false},
                                              [CACHE] = {"cache", false},
                                              [LIMITS] = {"limits", false},
+                                             [TIMEOUTS] = {"timeouts", false},
                                              [ISSUERS] = {"issuers", true},
                                              [CLIENTS] = {"clients", true}};
 
@@ -47,8 +49,7 @@ static void set_defaults(config_t *config)
     config->cache.max_bytes = 64 * MIB;
     config->cache.stripes = 64;
     config->cache.max_ttl_s = 300;
-    config->limits.max_body_bytes = 64 * KIB;
-    config->limits.max_token_bytes = 16 * KIB;
+    config_set_default_limits(config);
 }
 
 static bool read_path(config_loader_t *loader, const config_node_t *node)
@@ -97,26 +98,6 @@ static bool read_cache(config_loader_t *loader, const config_node_t *node)
             config_duration(loader, &values[MAX_TTL], TTL_RANGE, &config->cache.max_ttl_s));
 }
 
-static bool read_limits(config_loader_t *loader, const config_node_t *node)
-{
-    enum { MAX_BODY, MAX_TOKEN, COUNT };
-    static const config_key_t LIMIT_KEYS[COUNT] = {{"max_body", false}, {"max_token", false}};
-    static const config_range_t BODY_RANGE = {KIB, 16 * MIB, false};
-    config_node_t values[COUNT];
-    config_t *config = loader->config;
-    if (!config_keys(loader, node, LIMIT_KEYS, COUNT, values))
-        return false;
-    if (values[MAX_BODY].id != 0 &&
-        !config_size(loader, &values[MAX_BODY], BODY_RANGE, &config->limits.max_body_bytes))
-        return false;
-    /* A token comes in a body, so the default follows a smaller max_body. */
-    if (config->limits.max_token_bytes > config->limits.max_body_bytes)
-        config->limits.max_token_bytes = config->limits.max_body_bytes;
-    config_range_t token_range = {256, config->limits.max_body_bytes, false};
-    return values[MAX_TOKEN].id == 0 ||
-           config_size(loader, &values[MAX_TOKEN], token_range, &config->limits.max_token_bytes);
-}
-
 /* The sections in the order in which they need each other: clients name issuers. */
 static bool read_config(config_loader_t *loader)
 {
@@ -135,7 +116,8 @@ static bool read_config(config_loader_t *loader)
            (values[CORE_DUMPS].id == 0 ||
             config_bool(loader, &values[CORE_DUMPS], &loader->config->allows_core_dumps)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
-           (values[LIMITS].id == 0 || read_limits(loader, &values[LIMITS])) &&
+           (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
+           (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
 }
 

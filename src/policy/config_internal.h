@@ -165,6 +165,11 @@ bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));
 bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
     __attribute__((warn_unused_result));
+void config_set_default_limits(config_t *config);
+bool config_read_limits(config_loader_t *loader, const config_node_t *node)
+    __attribute__((warn_unused_result));
+bool config_read_timeouts(config_loader_t *loader, const config_node_t *node)
+    __attribute__((warn_unused_result));
 bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
 void config_address_deinit(config_address_t *address);
