@@ -41,7 +41,7 @@ QUICK = {
 }  # fmt: skip
 FULL = {
     "rounds": 5, "seconds": 1.5, "pool_tokens": 10000, "cold_tokens": 20000, "forged_tokens": 200000,
-    "entries": 1000000, "mixed_cache": "64MiB", "mixed_seconds": 600.0, "hostile_seconds": 1.2,
+    "entries": 1000000, "mixed_cache": "64MiB", "mixed_seconds": 600.0, "hostile_seconds": 1.0,
 }  # fmt: skip
 
 
