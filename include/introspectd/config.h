@@ -12,6 +12,7 @@
 #include "introspectd/algorithm.h"
 #include "introspectd/claims.h"
 #include "introspectd/client.h"
+#include "introspectd/ip_address.h"
 #include "introspectd/keyset_slot.h"
 
 #include <stdint.h>
@@ -27,7 +28,11 @@ typedef struct config_listener {
     config_address_t address;
     char *certificate_file; /* PEM chain, absolute; NULL: no TLS */
     char *private_key_file; /* PEM, absolute */
-    unsigned line;          /* where the listener stands in the file */
+    char *client_ca_file; /* PEM, absolute: who must vouch for a client's certificate; NULL: none is asked for
+                           */
+    int64_t ticket_lifetime_s; /* how long a TLS session can be resumed */
+    bool has_proxy_protocol;   /* each connection begins with the header of a trusted proxy */
+    unsigned line;             /* where the listener stands in the file */
 } config_listener_t;
 
 /* How keys are fetched; see key_source_settings_t. */
@@ -64,11 +69,12 @@ typedef struct config_limits {
     unsigned max_connections; /* of all threads; the admin listener's do not count */
     unsigned max_connections_per_address;
     unsigned max_requests_per_connection;
-    size_t max_buffered_bytes;     /* of bodies that are not complete, on one HTTP/2 connection */
-    unsigned max_waiting;          /* new tokens, on one thread */
-    unsigned http2_resets;         /* a second, on one connection: streams that end without an answer */
-    unsigned http2_control_frames; /* a second, on one connection: frames that carry no request */
-    size_t receive_buffer_bytes;   /* the kernel's, of one connection */
+    size_t max_buffered_bytes;       /* of bodies that are not complete, on one HTTP/2 connection */
+    unsigned max_waiting;            /* new tokens, on one thread */
+    unsigned http2_resets;           /* a second, on one connection: streams that end without an answer */
+    unsigned http2_control_frames;   /* a second, on one connection: frames that carry no request */
+    unsigned failed_authentications; /* a minute, of one address or client: more are 429; 0: never */
+    size_t receive_buffer_bytes;     /* the kernel's, of one connection */
 } config_limits_t;
 
 /* Within which a peer has to do what is awaited of it; else its connection ends. */
@@ -79,10 +85,21 @@ typedef struct config_timeouts {
     int64_t idle_s;      /* between two requests */
 } config_timeouts_t;
 
+/* Who the process becomes when it was started as root; never root. */
+typedef struct config_user {
+    bool is_given;
+    char *name; /* whose supplementary groups it gets; NULL when written as numbers: it gets none */
+    uint32_t uid;
+    uint32_t gid;
+    bool has_gid; /* else gid is uid's number, for want of another */
+} config_user_t;
+
 typedef struct config {
     char *file;
     config_listener_t *listeners;
     size_t listener_count;
+    ip_prefix_t *trusted_proxies; /* who is believed about whom it speaks for; NULL: nobody */
+    size_t trusted_proxy_count;
     char *path; /* the endpoint's */
     bool has_admin;
     config_address_t admin;
@@ -90,6 +107,8 @@ typedef struct config {
     int64_t shutdown_timeout_s;
     bool is_ready_with_any; /* issuer that has keys; else with all of them */
     bool allows_core_dumps; /* and that the process is traced */
+    config_user_t user;
+    bool filters_syscalls; /* `seccomp` */
     struct {
         size_t max_bytes; /* 0: off */
         unsigned stripes;

@@ -32,6 +32,10 @@ void file_watch_commit(file_watch_t *watch);
 /* They were not: both the last good set and they are watched, until the next end. */
 void file_watch_reject(file_watch_t *watch);
 
+/* Tells every path of the last good set. */
+typedef void file_watch_path_cb(void *data, const char *path);
+void file_watch_each(const file_watch_t *watch, file_watch_path_cb *on_path, void *data);
+
 /* Readable when file_watch_check should be called; -1 without inotify. */
 int file_watch_fd(const file_watch_t *watch);
 

@@ -19,7 +19,7 @@ typedef struct introspector introspector_t;
 typedef struct introspect_worker introspect_worker_t;
 
 /* Takes config over, whose issuers all must have a slot for keys. NULL when memory cannot be had; config is
- * then freed. */
+ * then still the caller's. */
 introspector_t *introspector_new(config_t *take_config) __attribute__((warn_unused_result));
 /* Counts one more holder; gives introspector back. Any thread. */
 introspector_t *introspector_acquire(introspector_t *introspector);
@@ -43,6 +43,17 @@ const client_t *introspect_authenticate(introspect_worker_t *worker, const clien
  * place.
  */
 const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
+    __attribute__((warn_unused_result));
+
+/*
+ * The client that the value is remembered to have proved, NULL when it is not, which says nothing about it:
+ * what introspect_authenticate_basic begins with, by itself.
+ */
+const client_t *introspect_recall_basic(introspect_worker_t *worker, slice_t authorization)
+    __attribute__((warn_unused_result));
+
+/* The client that the value names, whether it proves it or not. NULL when it names none of ours. */
+const client_t *introspect_named_by_basic(introspect_worker_t *worker, slice_t authorization)
     __attribute__((warn_unused_result));
 
 typedef enum introspect_outcome {

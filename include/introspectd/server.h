@@ -27,11 +27,21 @@ typedef struct server_error {
 bool server_check(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
 /*
- * Binds every listener of the introspector's config and starts `threads` loops. All or nothing: NULL with
- * *error filled. introspector is acquired. One line "listening" is logged per listener.
+ * Binds every listener of config, which is borrowed until the server's end, and starts no thread: what only
+ * root may do is done then. All or nothing: NULL with *error filled.
  */
-server_t *server_start(introspector_t *introspector, unsigned threads, server_error_t *error)
+server_t *server_open(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
+
+/*
+ * Starts `threads` loops on an open server, once. introspector, which is acquired, must be the one of the
+ * config that the server was opened with. One line "listening" is logged per listener. On false, with *error
+ * filled, the server can only be closed.
+ */
+bool server_start(server_t *server, introspector_t *introspector, unsigned threads, server_error_t *error)
     __attribute__((warn_unused_result));
+
+/* Frees a server that does not serve, since server_start was not called or gave false. NULL is legal. */
+void server_close(server_t *server);
 
 /*
  * Puts introspector in the place of the present one, with its config's listeners and certificates. All or

@@ -362,6 +362,12 @@ void file_watch_reject(file_watch_t *watch)
     watch->is_look_due = true;
 }
 
+void file_watch_each(const file_watch_t *watch, file_watch_path_cb *on_path, void *data)
+{
+    for (size_t i = 0; i < watch->good.count; i++)
+        on_path(data, watch->good.files[i].path);
+}
+
 int file_watch_fd(const file_watch_t *watch)
 {
     return watch->inotify_fd;

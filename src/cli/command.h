@@ -14,6 +14,7 @@ enum {
     EXIT_USAGE = 64,    /* EX_USAGE */
     EXIT_SOFTWARE = 70, /* EX_SOFTWARE */
     EXIT_OSERR = 71,    /* EX_OSERR */
+    EXIT_NOPERM = 77,   /* EX_NOPERM */
     EXIT_CONFIG = 78    /* EX_CONFIG */
 };
 

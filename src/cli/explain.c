@@ -198,10 +198,8 @@ static int explain_with_keys(config_t *take_config, const options_t *options, sl
         if (issuer != NULL)
             wait_for_keys(issuer);
     }
-    introspector_t *introspector = NULL;
-    if (is_ready)
-        introspector = introspector_new(take_config);
-    else
+    introspector_t *introspector = is_ready ? introspector_new(take_config) : NULL;
+    if (introspector == NULL)
         config_free(take_config);
     int status = EXIT_SOFTWARE;
     if (introspector == NULL)

@@ -29,7 +29,7 @@ static void on_file(void *data, const char *path)
                   json_pack("{s:s}", "note", "out of memory: changes of a file will not be seen"));
 }
 
-introspector_t *reload_load(reload_t *reload, config_error_t *error)
+config_t *reload_load_config(reload_t *reload, config_error_t *error)
 {
     file_watch_begin(reload->watch);
     config_t *config = config_load(reload->config_file, on_file, reload->watch, error);
@@ -41,13 +41,26 @@ introspector_t *reload_load(reload_t *reload, config_error_t *error)
         config_free(config);
         return NULL;
     }
-    introspector_t *introspector = NULL;
-    if (key_sources_open(reload->refresher, config))
-        introspector = introspector_new(config);
-    else
-        config_free(config);
+    return config;
+}
+
+introspector_t *reload_new_introspector(reload_t *reload, config_t *take_config, config_error_t *error)
+{
+    introspector_t *introspector =
+        key_sources_open(reload->refresher, take_config) ? introspector_new(take_config) : NULL;
     if (introspector == NULL)
         snprintf(error->text, sizeof(error->text), "%s: out of memory", reload->config_file);
+    return introspector;
+}
+
+static introspector_t *load(reload_t *reload, config_error_t *error)
+{
+    config_t *config = reload_load_config(reload, error);
+    if (config == NULL)
+        return NULL;
+    introspector_t *introspector = reload_new_introspector(reload, config, error);
+    if (introspector == NULL)
+        config_free(config);
     return introspector;
 }
 
@@ -113,7 +126,7 @@ static void load_next(reload_t *reload, int64_t now_ms)
     if (before == NULL || now_ms >= reload->deadline_ms)
         reload->deadline_ms = now_ms + MAX_WAIT_MS;
     reload->retry_ms = 0;
-    reload->next = reload_load(reload, &error);
+    reload->next = load(reload, &error);
     introspector_release(before);
     if (reload->next == NULL)
         refuse(reload, error.text, now_ms);
@@ -126,11 +139,26 @@ void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms)
     load_next(reload, now_ms);
 }
 
+static void note_next_start(const char *note)
+{
+    log_event(LOG_LEVEL_WARN, "config_note", json_pack("{s:s}", "note", note));
+}
+
+static bool is_same_user(const config_user_t *a, const config_user_t *b)
+{
+    return a->is_given == b->is_given && a->uid == b->uid && a->gid == b->gid &&
+           (a->name == NULL) == (b->name == NULL);
+}
+
 static void note_what_needs_a_start(const reload_t *reload, const config_t *next)
 {
+    const config_t *present = introspector_config(reload->present);
     if (next->threads != 0 && next->threads != reload->threads)
-        log_event(LOG_LEVEL_WARN, "config_note",
-                  json_pack("{s:s}", "note", "threads: takes effect at the next start"));
+        note_next_start("threads: takes effect at the next start");
+    if (!is_same_user(&next->user, &present->user))
+        note_next_start("user: takes effect at the next start");
+    if (next->filters_syscalls != present->filters_syscalls)
+        note_next_start("seccomp: takes effect at the next start");
 }
 
 static void take_next(reload_t *reload)

@@ -29,10 +29,17 @@ typedef struct reload {
 } reload_t;
 
 /*
- * Loads the config with the files that it names, told to reload->watch, and opens its key sources. NULL with
- * *error filled. The watch's set is left open: the caller ends it.
+ * Loads the config with the files that it names, told to reload->watch. NULL with *error filled. The watch's
+ * set is left open: the caller ends it.
  */
-introspector_t *reload_load(reload_t *reload, config_error_t *error) __attribute__((warn_unused_result));
+config_t *reload_load_config(reload_t *reload, config_error_t *error) __attribute__((warn_unused_result));
+
+/*
+ * Opens the config's key sources, from the first of which on the refresher has a thread, and takes the
+ * config. NULL with *error filled; the config is then still the caller's.
+ */
+introspector_t *reload_new_introspector(reload_t *reload, config_t *take_config, config_error_t *error)
+    __attribute__((warn_unused_result));
 
 /* Begins a reload, or begins again when one is under way. trigger is what the log says caused it; static. */
 void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms);

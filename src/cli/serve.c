@@ -1,15 +1,16 @@
 #include "command.h"
 #include "core_dumps.h"
+#include "descriptors.h"
+#include "privileges.h"
 #include "reload.h"
+#include "start.h"
 
 #include "introspectd/clock.h"
-#include "introspectd/cpu_quota.h"
 #include "introspectd/log.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static const char USAGE[] =
     "  --version      the version\n"
     "\n"
     "Logs JSON lines to standard error. Exit status: 0 after a clean stop, 78 for a bad config,\n"
-    "71 when it cannot start (a port in use, for example).\n";
+    "71 when it cannot start (a port in use, for example), 77 when it may not become the config's user.\n";
 
 /* As the process was started. */
 static bool hangup_is_ignored;
@@ -44,16 +45,6 @@ static int take_signals(void)
     /* A peer that goes away shows as an error of write(). */
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* A connection is a descriptor; the soft limit is often 1024. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP } wish_t;
@@ -96,47 +87,73 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
     }
 }
 
-static void log_started(const config_t *config, unsigned threads)
-{
-    reload_log_notes(config);
-    log_event(LOG_LEVEL_INFO, "started",
-              json_pack("{s:s, s:s, s:i, s:I, s:I}", "version", INTROSPECTD_VERSION, "config", config->file,
-                        "threads", (int)threads, "issuers", (json_int_t)config->issuer_count, "clients",
-                        (json_int_t)config->clients.count));
-}
-
-static int serve_until_stopped(reload_t *reload, int signal_fd)
+static void log_started(const reload_t *reload, uint64_t max_open_files)
 {
     const config_t *config = introspector_config(reload->present);
-    unsigned threads = config->threads != 0 ? config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
-    server_error_t error;
-    reload->threads = threads;
-    reload->server = server_start(reload->present, threads, &error);
-    if (reload->server == NULL) {
-        fprintf(stderr, "introspectd: %s\n", error.text);
-        return EXIT_OSERR;
-    }
-    log_started(config, threads);
+    reload_log_notes(config);
+    log_event(LOG_LEVEL_INFO, "started",
+              json_pack("{s:s, s:s, s:i, s:I, s:I, s:I}", "version", INTROSPECTD_VERSION, "config",
+                        config->file, "threads", (int)reload->threads, "issuers",
+                        (json_int_t)config->issuer_count, "clients", (json_int_t)config->clients.count,
+                        "open_files", (json_int_t)max_open_files));
+}
+
+static void serve_until_stopped(reload_t *reload, int signal_fd)
+{
     int received = wait_for_stop(reload, signal_fd);
     log_event(LOG_LEVEL_INFO, "stopping", json_pack("{s:s}", "signal", sigabbrev_np(received)));
     size_t cut_off_count = server_stop(reload->server);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));
-    return 0;
 }
 
-static int load_and_serve(reload_t *reload, int signal_fd)
+static int load_and_serve(reload_t *reload, int signal_fd, uint64_t max_open_files)
 {
     config_error_t error;
-    reload->present = reload_load(reload, &error);
-    if (reload->present == NULL) {
+    config_t *config = reload_load_config(reload, &error);
+    if (config == NULL) {
         fprintf(stderr, "%s\n", error.text);
         return EXIT_CONFIG;
     }
-    core_dumps_allow(introspector_config(reload->present)->allows_core_dumps);
     file_watch_commit(reload->watch);
-    int status = serve_until_stopped(reload, signal_fd);
+    int status = start_server(reload, config);
+    if (status != 0)
+        return status;
+    log_started(reload, max_open_files);
+    serve_until_stopped(reload, signal_fd);
     reload_deinit(reload);
+    return 0;
+}
+
+static int fail(const char *text)
+{
+    fprintf(stderr, "introspectd: %s\n", text);
+    return EXIT_OSERR;
+}
+
+/* What only the process has, then the rest. */
+static int set_up_and_serve(reload_t *reload)
+{
+    privileges_error_t error;
+    char limit_error[DESCRIPTORS_ERROR_SIZE];
+    if (!privileges_forbid_gain(&error))
+        return fail(error.text);
+    /* A connection is a descriptor; the soft limit is often 1024. */
+    uint64_t max_open_files = descriptors_raise_limit();
+    if (!descriptors_suffice(&DESCRIPTOR_DEMAND_LEAST, limit_error))
+        return fail(limit_error);
+    int signal_fd = take_signals();
+    reload->refresher = refresher_new();
+    reload->watch = file_watch_new();
+    int status;
+    if (signal_fd == -1 || reload->refresher == NULL || reload->watch == NULL)
+        status = fail("out of memory, descriptors or threads");
+    else
+        status = load_and_serve(reload, signal_fd, max_open_files);
+    file_watch_free(reload->watch);
+    refresher_free(reload->refresher);
+    if (signal_fd != -1)
+        close(signal_fd);
     return status;
 }
 
@@ -149,19 +166,5 @@ int command_serve(int argc, char **argv)
 
     /* Before there are secrets here; the config, which says whether it may be so, names them. */
     core_dumps_allow(false);
-    int signal_fd = take_signals();
-    raise_descriptor_limit();
-    reload.refresher = refresher_new();
-    reload.watch = file_watch_new();
-    if (signal_fd == -1 || reload.refresher == NULL || reload.watch == NULL) {
-        fprintf(stderr, "introspectd: out of memory, descriptors or threads\n");
-        status = EXIT_OSERR;
-    } else {
-        status = load_and_serve(&reload, signal_fd);
-    }
-    file_watch_free(reload.watch);
-    refresher_free(reload.refresher);
-    if (signal_fd != -1)
-        close(signal_fd);
-    return status;
+    return set_up_and_serve(&reload);
 }

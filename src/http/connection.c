@@ -11,20 +11,16 @@
 static const char HTTP2_PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { HTTP2_PREFACE_LEN = sizeof(HTTP2_PREFACE) - 1 };
 
-void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts)
+void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts,
+                         connection_counts_t *counts)
 {
+    set->counts = counts;
     set->context = context;
     set->hosts = hosts;
     h2o_linklist_init_anchor(&set->all);
     h2o_linklist_init_anchor(&set->paused);
     h2o_linklist_init_anchor(&set->touched);
     set->count = 0;
-}
-
-void connection_set_follow(connection_set_t *set, const config_t *config)
-{
-    set->limits = config->limits;
-    set->timeouts = config->timeouts;
 }
 
 static void on_close(void *data)
@@ -39,6 +35,7 @@ static void on_close(void *data)
         *connection->http2.is_gone = true;
     connection->set->count--;
     miss_flow_deinit(&connection->misses);
+    connection_count_leave(connection->set->counts, &connection->count);
     SSL_CTX_free(connection->accept.ssl_ctx);
     free(connection);
 }
@@ -91,6 +88,62 @@ static SSL_CTX *hold_tls(SSL_CTX *tls)
     return tls;
 }
 
+/* On return the connection may be gone: the bytes that are there already may end it. */
+static void start_protocol(connection_t *connection)
+{
+    h2o_socket_t *socket = connection->socket;
+    /* The library takes what lies in the socket's input for the beginning of the handshake. */
+    if (connection->accept.ssl_ctx != NULL) {
+        h2o_socket_ssl_handshake(socket, connection->accept.ssl_ctx, NULL, on_handshake_complete);
+        return;
+    }
+    h2o_socket_read_start(socket, on_first_bytes);
+    if (socket->input->size != 0)
+        on_first_bytes(socket, NULL);
+}
+
+/* Proxies are many peers, and are not bound as one. */
+static bool count_for_address(connection_t *connection)
+{
+    const connection_set_t *set = connection->set;
+    if (connection->peer.kind != PEER_ADDRESS || peer_is_trusted(&connection->peer, set->config))
+        return true;
+    return connection_count_for_address(set->counts, &connection->count, connection->peer.address,
+                                        set->config->limits.max_connections_per_address);
+}
+
+static void refuse(connection_t *connection, refusal_t refusal)
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+    refusals_report(refusal, ip_address_text(connection->peer.address, text));
+    h2o_socket_close(connection->socket);
+}
+
+static void on_proxy_header(h2o_socket_t *socket, const char *error)
+{
+    connection_t *connection = connection_of_socket(socket);
+    proxy_header_t header = {.status = PROXY_HEADER_BAD};
+    if (error != NULL) {
+        h2o_socket_close(socket);
+        return;
+    }
+    header = proxy_protocol_parse((slice_t){socket->input->bytes, socket->input->size});
+    if (header.status == PROXY_HEADER_NEED_MORE)
+        return;
+    if (header.status == PROXY_HEADER_BAD) {
+        refuse(connection, REFUSAL_UNTRUSTED_PROXY);
+        return;
+    }
+    peer_follow_proxy_header(&connection->peer, &header);
+    if (!count_for_address(connection)) {
+        refuse(connection, REFUSAL_CONNECTIONS_PER_ADDRESS);
+        return;
+    }
+    h2o_buffer_consume(&socket->input, header.len);
+    h2o_socket_read_stop(socket);
+    start_protocol(connection);
+}
+
 static connection_t *new_connection(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *socket)
 {
     connection_t *connection = calloc(1, sizeof(*connection));
@@ -98,6 +151,7 @@ static connection_t *new_connection(connection_set_t *set, SSL_CTX *tls, h2o_soc
         return NULL;
     connection->set = set;
     connection->socket = socket;
+    connection->peer = peer_of_socket(socket);
     connection->accept.ctx = set->context;
     connection->accept.hosts = set->hosts;
     connection->accept.ssl_ctx = hold_tls(tls);
@@ -106,24 +160,34 @@ static connection_t *new_connection(connection_set_t *set, SSL_CTX *tls, h2o_soc
     miss_flow_init(&connection->misses);
     connection->http2.resets.since_ms = connection->connected_ms;
     connection->http2.control_frames.since_ms = connection->connected_ms;
+    h2o_linklist_insert(&set->all, &connection->link);
+    set->count++;
+    socket->on_close.cb = on_close;
+    socket->on_close.data = connection;
     return connection;
 }
 
-void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket)
+void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protocol, h2o_socket_t *take_socket)
 {
     connection_t *connection = new_connection(set, tls, take_socket);
-    if (connection == NULL) {
+    if (connection == NULL)
         h2o_socket_close(take_socket);
-        return;
-    }
-    h2o_linklist_insert(&set->all, &connection->link);
-    set->count++;
-    take_socket->on_close.cb = on_close;
-    take_socket->on_close.data = connection;
-    if (tls != NULL)
-        h2o_socket_ssl_handshake(take_socket, tls, NULL, on_handshake_complete);
+    else if (!connection_count_in(set->counts, &connection->count, set->config->limits.max_connections))
+        refuse(connection, REFUSAL_CONNECTIONS);
+    else if (has_proxy_protocol && !peer_is_trusted(&connection->peer, set->config))
+        refuse(connection, REFUSAL_UNTRUSTED_PROXY);
+    else if (has_proxy_protocol)
+        h2o_socket_read_start(take_socket, on_proxy_header);
+    else if (!count_for_address(connection))
+        refuse(connection, REFUSAL_CONNECTIONS_PER_ADDRESS);
     else
-        h2o_socket_read_start(take_socket, on_first_bytes);
+        start_protocol(connection);
+}
+
+ip_address_t connection_peer(const h2o_req_t *req)
+{
+    const connection_t *connection = connection_of_socket(req->conn->callbacks->get_socket(req->conn));
+    return peer_of_request(&connection->peer, req, connection->set->config);
 }
 
 miss_flow_t *connection_miss_flow(h2o_req_t *req)
@@ -134,7 +198,7 @@ miss_flow_t *connection_miss_flow(h2o_req_t *req)
 void connection_count_request(h2o_req_t *req)
 {
     connection_t *connection = connection_of_request(req);
-    if (++connection->request_count < connection->set->limits.max_requests_per_connection)
+    if (++connection->request_count < connection->set->config->limits.max_requests_per_connection)
         return;
     /* An HTTP/2 connection's are counted by their frames. */
     if (req->version < 0x200 && req->http1_is_persistent) {
@@ -146,6 +210,16 @@ void connection_count_request(h2o_req_t *req)
 void connection_note_caller(h2o_req_t *req, bool is_proved)
 {
     connection_of_request(req)->is_callers = is_proved;
+}
+
+bool connection_authentication_has_failed(h2o_req_t *req)
+{
+    return connection_of_request(req)->authentication_has_failed;
+}
+
+void connection_note_failed_authentication(h2o_req_t *req)
+{
+    connection_of_request(req)->authentication_has_failed = true;
 }
 
 static bool is_answered_whole(const h2o_req_t *req)

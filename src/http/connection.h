@@ -8,9 +8,11 @@
 #ifndef INTROSPECTD_HTTP_CONNECTION_H
 #define INTROSPECTD_HTTP_CONNECTION_H
 
+#include "connection_counts.h"
 #include "miss_queue.h"
 
 #include "introspectd/config.h"
+#include "introspectd/ip_address.h"
 
 #include <h2o.h>
 #include <stdbool.h>
@@ -20,8 +22,8 @@ typedef struct connection connection_t;
 typedef struct connection_set {
     h2o_context_t *context;
     h2o_hostconf_t **hosts; /* NULL-terminated */
-    config_limits_t limits;
-    config_timeouts_t timeouts;
+    const config_t *config; /* the one that is served by, borrowed: set before the first connection_open */
+    connection_counts_t *counts; /* NULL: not counted */
     h2o_linklist_t all;
     h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through, or
                               until the next turn */
@@ -33,17 +35,19 @@ typedef struct connection_set {
     struct timeval clock_stepped_at; /* nothing is taken to have begun before */
 } connection_set_t;
 
-/* Borrows context and hosts. The limits and timeouts are set by connection_set_follow. */
-void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts);
-
-/* From now on the config's limits and timeouts hold, for present connections too. */
-void connection_set_follow(connection_set_t *set, const config_t *config);
+/* Borrows all of them; counts may be NULL. */
+void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts,
+                         connection_counts_t *counts);
 
 /*
- * Takes an accepted socket over: TLS if tls is not NULL, then HTTP/2 if the client chose it by ALPN or by its
- * preface, else HTTP/1. The connection holds tls for itself.
+ * Takes an accepted socket over: the PROXY protocol's header if has_proxy_protocol, from a trusted proxy
+ * only; TLS if tls is not NULL; then HTTP/2 if the client chose it by ALPN or by its preface, else HTTP/1.
+ * The connection holds tls for itself. Above a limit it is closed at once.
  */
-void connection_open(connection_set_t *set, SSL_CTX *tls, h2o_socket_t *take_socket);
+void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protocol, h2o_socket_t *take_socket);
+
+/* Who sent req; the none for the peer of a Unix socket. */
+ip_address_t connection_peer(const h2o_req_t *req);
 
 /*
  * Whether there are connections for connection_set_resume. Call before each turn of the loop: what the
@@ -71,6 +75,13 @@ void connection_count_request(h2o_req_t *req);
 
 /* Notes that a caller proved who it is, or failed to: the connections of callers get more done in a turn. */
 void connection_note_caller(h2o_req_t *req, bool is_proved);
+
+/*
+ * Whether a caller on req's connection failed to authenticate while failures were throttled, and the noting
+ * of it, which holds until the connection's end; see throttle.h.
+ */
+bool connection_authentication_has_failed(h2o_req_t *req);
+void connection_note_failed_authentication(h2o_req_t *req);
 
 /* Whether headers of req came behind its body (RFC 9113 section 8.1), where the library hides them among the
  * others. */

@@ -72,13 +72,13 @@ static bool is_idle_too_long(const walk_t *walk, connection_t *connection, bool 
         connection->idle_since_ms = 0;
     else if (connection->idle_since_ms == 0)
         connection->idle_since_ms = walk->now_ms;
-    return !has_request && is_over(walk, connection->idle_since_ms, walk->set->timeouts.idle_s);
+    return !has_request && is_over(walk, connection->idle_since_ms, walk->set->config->timeouts.idle_s);
 }
 
 /* Whether a timeout of a request is over, and which. */
 static bool is_request_over(const walk_t *walk, const h2o_req_t *req, bool is_whole, refusal_t *refusal)
 {
-    const config_timeouts_t *timeouts = &walk->set->timeouts;
+    const config_timeouts_t *timeouts = &walk->set->config->timeouts;
     if (has_begun(req->timestamps.response_start_at)) {
         *refusal = REFUSAL_RESPONSE_TIMEOUT;
         return age_ms(walk, req->timestamps.response_start_at) >= timeouts->response_s * 1000;
@@ -137,7 +137,7 @@ static void enforce_http2(const walk_t *walk, connection_t *connection, h2o_http
     const connection_http2_t *state = &connection->http2;
     bool has_request = http2->num_streams.pull.open > 0;
     bool is_stuck = state->paused_since_ms != 0 && h2o_socket_is_writing(connection->socket) &&
-                    is_over(walk, state->paused_since_ms, walk->set->timeouts.response_s);
+                    is_over(walk, state->paused_since_ms, walk->set->config->timeouts.response_s);
     if (http2->state == H2O_HTTP2_CONN_STATE_IS_CLOSING) {
         if (connection->ending_since_ms == 0)
             connection->ending_since_ms = walk->now_ms;
@@ -170,7 +170,7 @@ static void enforce_all_http2(const walk_t *walk)
 /* Those that the library does not know yet, or any more. */
 static void enforce_others(const walk_t *walk)
 {
-    const config_timeouts_t *timeouts = &walk->set->timeouts;
+    const config_timeouts_t *timeouts = &walk->set->config->timeouts;
     for (h2o_linklist_t *node = walk->set->all.next; node != &walk->set->all; node = node->next) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
         if (connection->is_seen)

@@ -107,7 +107,7 @@ static void end_offender(connection_t *connection, refusal_t refusal)
 static bool charge(connection_t *connection)
 {
     connection_http2_t *http2 = &connection->http2;
-    const config_limits_t *limits = &connection->set->limits;
+    const config_limits_t *limits = &connection->set->config->limits;
     uint64_t open = library_connection(connection)->num_streams.pull.open;
     uint64_t aborted = http2->scanner.opened - http2->answered - open;
     uint64_t answered = http2->answered - http2->answered_seen;
@@ -158,7 +158,7 @@ static int add_body(h2o_req_t *req, void *data)
 static bool check_bodies(connection_t *connection)
 {
     connection_http2_t *http2 = &connection->http2;
-    size_t max_bytes = connection->set->limits.max_buffered_bytes;
+    size_t max_bytes = connection->set->config->limits.max_buffered_bytes;
     if (http2->scanner.data_bytes - http2->data_bytes_done <= max_bytes)
         return true;
     bodies_t bodies = {.of = &library_connection(connection)->super};
@@ -176,7 +176,7 @@ static void check_request_count(connection_t *connection)
 {
     frame_scanner_t *scanner = &connection->http2.scanner;
     h2o_http2_conn_t *http2 = library_connection(connection);
-    if (scanner->opened < connection->set->limits.max_requests_per_connection ||
+    if (scanner->opened < connection->set->config->limits.max_requests_per_connection ||
         scanner->final_stream_id != 0 || http2->state != H2O_HTTP2_CONN_STATE_OPEN)
         return;
     refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
@@ -190,7 +190,7 @@ static void check_request_count(connection_t *connection)
 static void feed(connection_t *connection)
 {
     h2o_socket_t *socket = connection->socket;
-    const config_limits_t *limits = &connection->set->limits;
+    const config_limits_t *limits = &connection->set->config->limits;
     const frame_limits_t frame_limits = {.max_block_bytes = HEADERS_MARGIN * limits->max_header_bytes,
                                          .max_fields = HEADERS_MARGIN * limits->max_headers};
     int allowance = connection->is_callers ? CALLERS_ALLOWANCE : ALLOWANCE;

@@ -9,6 +9,7 @@
 
 #include "frame_scan.h"
 #include "leaky_budget.h"
+#include "peer.h"
 
 typedef enum connection_protocol {
     CONNECTION_OPENING, /* not known yet */
@@ -38,6 +39,8 @@ struct connection {
     h2o_linklist_t touched;
     connection_set_t *set;
     h2o_socket_t *socket;
+    peer_t peer;
+    connection_count_t count;
     h2o_accept_ctx_t accept;
     struct timeval connected_at;
     int64_t connected_ms;
@@ -49,6 +52,7 @@ struct connection {
     int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */
     bool is_callers;         /* the last of its requests that said who asks proved it */
     bool is_seen;            /* in this walk */
+    bool authentication_has_failed; /* while failures were throttled */
     /* Set while draining. */
     bool has_request;
     bool is_idle_http1;

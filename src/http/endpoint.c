@@ -13,6 +13,7 @@
 typedef struct endpoint {
     h2o_handler_t super;
     log_gate_t *log_gate;
+    authentication_t *authentication;
 } endpoint_t;
 
 /* A token that the cache did not know, waiting to be verified. */
@@ -25,10 +26,6 @@ typedef struct undecided {
     digest_t key;
 } undecided_t;
 
-static const reply_error_t INVALID_CLIENT = {401, "invalid_client",
-                                             "the client credentials are missing or wrong"};
-static const reply_error_t TWO_METHODS = {400, "invalid_request",
-                                          "client credentials are given in more than one way"};
 static const reply_error_t NO_TOKEN = {400, "invalid_request", "the parameter token is missing"};
 static const reply_error_t UNAVAILABLE = {503, "temporarily_unavailable",
                                           "no verdict can be given at present"};
@@ -134,22 +131,6 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     undecided->key = key;
 }
 
-/* NULL with *client set, or the error to answer with (RFC 6749 section 2.3). */
-static const reply_error_t *authenticate(worker_t *worker, slice_t authorization, const request_body_t *body,
-                                         const client_t **client)
-{
-    if (authorization.base != NULL) {
-        if (body->client_secret.base != NULL)
-            return &TWO_METHODS;
-        *client = introspect_authenticate_basic(worker->setup->introspect, authorization);
-    } else {
-        client_credentials_t credentials = {.client_id = body->client_id,
-                                            .client_secret = body->client_secret};
-        *client = introspect_authenticate(worker->setup->introspect, &credentials);
-    }
-    return *client == NULL ? &INVALID_CLIENT : NULL;
-}
-
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     endpoint_t *endpoint = (endpoint_t *)handler;
@@ -170,7 +151,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     /* A caller who proves who it is by a header learns what is wrong with its body; nobody else has to be
      * told more. */
     if (problem == NULL || head.authorization.base != NULL)
-        error = authenticate(worker, head.authorization, &body, &client);
+        error = authentication_check(endpoint->authentication, req, head.authorization, &body, &client);
     connection_note_caller(req, client != NULL);
     /* It has served its purpose; the bytes are the request's. */
     if (body.client_secret.base != NULL)
@@ -188,9 +169,10 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate)
+void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate, authentication_t *authentication)
 {
     endpoint_t *endpoint = (endpoint_t *)h2o_create_handler(path, sizeof(*endpoint));
     endpoint->super.on_req = on_request;
     endpoint->log_gate = log_gate;
+    endpoint->authentication = authentication;
 }

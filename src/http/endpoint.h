@@ -5,15 +5,17 @@
 #ifndef INTROSPECTD_HTTP_ENDPOINT_H
 #define INTROSPECTD_HTTP_ENDPOINT_H
 
+#include "authentication.h"
+
 #include "introspectd/log.h"
 
 #include <h2o.h>
 
 /*
  * Registers the handler on path, which must be "/" of a host of its own. Serves on threads whose worker has
- * an introspect_worker_t, by that one's config. Borrows log_gate, which thins the lines about refused tokens.
- * Before the thread serves.
+ * an introspect_worker_t, by that one's config. Borrows log_gate, which thins the lines about refused tokens,
+ * and authentication. Before the thread serves.
  */
-void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate);
+void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate, authentication_t *authentication);
 
 #endif

@@ -13,7 +13,8 @@ typedef struct listener {
     int fd;       /* -1: not bound */
     SSL_CTX *tls; /* NULL: cleartext */
     const config_address_t *address;
-    bool owns_unix_path; /* the socket file is ours to remove */
+    bool owns_unix_path;     /* the socket file is ours to remove */
+    bool has_proxy_protocol; /* as config_listener_t; set by whoever bound or shared it */
 } listener_t;
 
 /* "127.0.0.1:8080", "[::1]:8443", "unix:/run/x.sock" as bound, so that port 0 shows the real port. */

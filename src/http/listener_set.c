@@ -48,12 +48,11 @@ static void place_error(const config_t *config, const config_listener_t *from, c
                  (size_t)(from - config->listeners), member, reason);
 }
 
-static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from, SSL_CTX *predecessor,
-                                server_error_t *error)
+static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t *from,
+                                const SSL_CTX *predecessor, server_error_t *error)
 {
     char reason[SERVER_ERROR_SIZE / 2];
-    SSL_CTX *tls =
-        tls_context_new(from->certificate_file, from->private_key_file, predecessor, reason, sizeof(reason));
+    SSL_CTX *tls = tls_context_new(from, predecessor, reason, sizeof(reason));
     if (tls == NULL)
         place_error(config, from, "tls", reason, error);
     return tls;
@@ -76,6 +75,7 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
     set->public_count += from != NULL;
     bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
                                     : listener_bind(listener, address, tls, reason, sizeof(reason));
+    listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;

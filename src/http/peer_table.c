@@ -23,21 +23,11 @@ struct peer_table {
     size_t max_len;
 };
 
-peer_key_t peer_key_from_sockaddr(const struct sockaddr *address)
+peer_key_t peer_key_of(ip_address_t address)
 {
-    enum { PREFIX_BYTES = 8, MAPPED_AT = 12 };
-    peer_key_t key = {0};
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in inet;
-        memcpy(&inet, address, sizeof(inet));
-        key.bytes[MAPPED_AT - 2] = key.bytes[MAPPED_AT - 1] = 0xff;
-        memcpy(key.bytes + MAPPED_AT, &inet.sin_addr, sizeof(inet.sin_addr));
-    } else if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 inet6;
-        memcpy(&inet6, address, sizeof(inet6));
-        bool is_mapped = IN6_IS_ADDR_V4MAPPED(&inet6.sin6_addr);
-        memcpy(key.bytes, &inet6.sin6_addr, is_mapped ? sizeof(key.bytes) : PREFIX_BYTES);
-    }
+    peer_key_t key;
+    ip_address_t host = ip_address_of_host(address);
+    memcpy(key.bytes, host.bytes, sizeof(key.bytes));
     return key;
 }
 

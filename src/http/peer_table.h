@@ -8,11 +8,11 @@
 #ifndef INTROSPECTD_HTTP_PEER_TABLE_H
 #define INTROSPECTD_HTTP_PEER_TABLE_H
 
-#include <netinet/in.h>
+#include "introspectd/ip_address.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 typedef struct peer_table peer_table_t;
 
@@ -21,12 +21,8 @@ typedef struct peer_key {
     unsigned char bytes[16];
 } peer_key_t;
 
-/*
- * An IPv4 address in its mapped form (RFC 4291 section 2.5.5.2), whichever family the socket has; the first
- * 64 bits of any other IPv6 address and zeros, because a single host commonly has all addresses behind them
- * (section 2.5.4). Peers without an IP address share the key of all zeros.
- */
-peer_key_t peer_key_from_sockaddr(const struct sockaddr *address);
+/* ip_address_of_host's. Peers without an IP address share a key. */
+peer_key_t peer_key_of(ip_address_t address);
 
 /* For at most max_addresses at a time. NULL when memory or random numbers cannot be had. The caller frees. */
 peer_table_t *peer_table_new(size_t max_addresses) __attribute__((warn_unused_result));

@@ -1,5 +1,6 @@
 #include "introspectd/server.h"
 
+#include "authentication.h"
 #include "endpoint.h"
 #include "listener_set.h"
 #include "operations.h"
@@ -13,16 +14,20 @@
 struct server {
     introspector_t *introspector; /* held */
     log_gate_t log_gate;
+    authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
     listener_set_t listeners;
-    worker_t **workers; /* the request threads, then the operations thread */
+    connection_counts_t *counts; /* of the request threads */
+    worker_t **workers;          /* the request threads, then the operations thread */
     size_t worker_count;
 };
 
 enum {
     /* Lines about refused tokens per second. */
     LOG_BURST = 100,
-    LOG_PERIOD_MS = 1000
+    LOG_PERIOD_MS = 1000,
+    /* Above what a config may allow, so that the table of addresses is never what is full. */
+    MAX_COUNTED_CONNECTIONS = 1 << 20
 };
 
 bool server_check(const config_t *config, server_error_t *error)
@@ -33,7 +38,7 @@ bool server_check(const config_t *config, server_error_t *error)
 static void register_endpoint(h2o_pathconf_t *path, void *data)
 {
     server_t *server = data;
-    endpoint_register(path, &server->log_gate);
+    endpoint_register(path, &server->log_gate, &server->authentication);
 }
 
 static void register_operations(h2o_pathconf_t *path, void *data)
@@ -53,9 +58,10 @@ static worker_setup_t *new_operations_setup(const listener_set_t *listeners, int
                             listeners->count - listeners->public_count);
 }
 
-static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup)
+static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup,
+                       connection_counts_t *counts)
 {
-    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup);
+    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup, counts);
     if (worker == NULL)
         return false;
     server->workers[server->worker_count++] = worker;
@@ -65,12 +71,14 @@ static bool add_worker(server_t *server, worker_register_cb *register_handlers, 
 static bool start_workers(server_t *server, unsigned threads, server_error_t *error)
 {
     server->workers = calloc((size_t)threads + 1, sizeof(*server->workers));
-    bool is_complete = server->workers != NULL;
+    server->counts = connection_counts_new(MAX_COUNTED_CONNECTIONS);
+    bool is_complete = server->workers != NULL && server->counts != NULL;
     for (unsigned i = 0; is_complete && i < threads; i++)
         is_complete = add_worker(server, register_endpoint,
-                                 new_request_setup(&server->listeners, server->introspector));
-    is_complete = is_complete && add_worker(server, register_operations,
-                                            new_operations_setup(&server->listeners, server->introspector));
+                                 new_request_setup(&server->listeners, server->introspector), server->counts);
+    is_complete =
+        is_complete && add_worker(server, register_operations,
+                                  new_operations_setup(&server->listeners, server->introspector), NULL);
     for (size_t i = 0; is_complete && i < server->worker_count; i++)
         is_complete = worker_start(server->workers[i]);
     if (!is_complete)
@@ -121,30 +129,49 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    connection_counts_free(server->counts);
     listener_set_close(&server->listeners);
     introspector_release(server->introspector);
+    authentication_deinit(&server->authentication);
     free(server);
 }
 
-server_t *server_start(introspector_t *introspector, unsigned threads, server_error_t *error)
+server_t *server_open(const config_t *config, server_error_t *error)
 {
     server_t *server = calloc(1, sizeof(*server));
     if (server == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory");
         return NULL;
     }
+    if (!listener_set_open(&server->listeners, config, NULL, error)) {
+        server_close(server);
+        return NULL;
+    }
+    return server;
+}
+
+void server_close(server_t *server)
+{
+    if (server == NULL)
+        return;
+    stop_workers(server->workers, server->worker_count, 0);
+    server_free(server);
+}
+
+bool server_start(server_t *server, introspector_t *introspector, unsigned threads, server_error_t *error)
+{
     /* The library would put larger buffers, with tokens in them, into files. */
     h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;
     server->introspector = introspector_acquire(introspector);
     log_gate_init(&server->log_gate, LOG_BURST, LOG_PERIOD_MS);
-    if (!listener_set_open(&server->listeners, introspector_config(introspector), NULL, error) ||
-        !start_workers(server, threads, error)) {
-        stop_workers(server->workers, server->worker_count, 0);
-        server_free(server);
-        return NULL;
+    if (!authentication_init(&server->authentication)) {
+        snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
+        return false;
     }
+    if (!start_workers(server, threads, error))
+        return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});
-    return server;
+    return true;
 }
 
 /* One setup a worker, in their order. NULL when not all can be had. */

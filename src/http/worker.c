@@ -56,7 +56,7 @@ static bool accept_one(worker_listener_t *listener)
             pause_accepting(listener->worker);
         return false;
     }
-    connection_open(&listener->worker->connections, listener->tls, accepted);
+    connection_open(&listener->worker->connections, listener->tls, listener->has_proxy_protocol, accepted);
     return true;
 }
 
@@ -147,7 +147,7 @@ static void follow_limits(worker_t *worker)
     worker->h2o.http1.req_timeout.timeout = (uint64_t)http1_timeout_s * 1000;
     worker->h2o.http2.idle_timeout.timeout =
         (uint64_t)(config->timeouts.idle_s + LIBRARY_TIMEOUT_MARGIN_S) * 1000;
-    connection_set_follow(&worker->connections, config);
+    worker->connections.config = config;
     miss_queue_set_max_len(&worker->misses, config->limits.max_waiting);
 }
 
@@ -237,7 +237,8 @@ static void on_work(h2o_timeout_entry_t *entry)
     }
 }
 
-worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
+worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup,
+                     connection_counts_t *counts)
 {
     worker_t *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
@@ -246,7 +247,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     }
     worker->setup = take_setup;
     configure(worker, register_handlers, data);
-    connection_set_init(&worker->connections, &worker->h2o, worker->hosts);
+    connection_set_init(&worker->connections, &worker->h2o, worker->hosts, counts);
     miss_queue_init(&worker->misses, 0); /* follow_limits sets it */
     worker->change_marker.run = finish_change;
     worker->work.cb = on_work;

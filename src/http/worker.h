@@ -50,10 +50,10 @@ typedef void worker_register_cb(h2o_pathconf_t *path, void *data);
 
 /*
  * A worker that serves what register_handlers registers, by setup, which is taken. NULL when memory cannot be
- * had; setup is then freed.
+ * had; setup is then freed. Its connections count in counts, which may be NULL: then nothing bounds them.
  */
-worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup)
-    __attribute__((warn_unused_result));
+worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup,
+                     connection_counts_t *counts) __attribute__((warn_unused_result));
 
 /* Starts the thread, which accepts from then on; false when there is none to be had. */
 bool worker_start(worker_t *worker) __attribute__((warn_unused_result));

@@ -14,6 +14,7 @@ static bool add_listener(worker_setup_t *setup, const listener_t *from)
     if (from->tls != NULL)
         SSL_CTX_up_ref(from->tls);
     listener->tls = from->tls;
+    listener->has_proxy_protocol = from->has_proxy_protocol;
     setup->listener_count++;
     return true;
 }

@@ -17,6 +17,7 @@ typedef struct worker_listener {
     int fd;               /* a duplicate, until the worker listens on it; then -1 */
     h2o_socket_t *socket; /* while the worker listens */
     SSL_CTX *tls;         /* held; NULL: cleartext */
+    bool has_proxy_protocol;
     struct worker *worker;
 } worker_listener_t;
 

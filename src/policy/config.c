@@ -16,12 +16,15 @@ enum { MAX_CONFIG_BYTES = 1 << 20, MAX_THREADS = 1024, MAX_STRIPES = 4096 };
 
 enum {
     LISTEN,
+    TRUSTED_PROXIES,
     PATH,
     ADMIN,
     THREADS,
     SHUTDOWN_TIMEOUT,
     READY,
     CORE_DUMPS,
+    USER,
+    SECCOMP,
     CACHE,
     LIMITS,
     TIMEOUTS,
@@ -30,18 +33,15 @@ enum {
     KEY_COUNT
 };
 
-static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
-                                             [PATH] = {"path", false},
-                                             [ADMIN] = {"admin", false},
-                                             [THREADS] = {"threads", false},
-                                             [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
-                                             [READY] = {"ready", false},
-                                             [CORE_DUMPS] = {"core_dumps", false},
-                                             [CACHE] = {"cache", false},
-                                             [LIMITS] = {"limits", false},
-                                             [TIMEOUTS] = {"timeouts", false},
-                                             [ISSUERS] = {"issuers", true},
-                                             [CLIENTS] = {"clients", true}};
+static const config_key_t KEYS[KEY_COUNT] = {
+    [LISTEN] = {"listen", true},      [TRUSTED_PROXIES] = {"trusted_proxies", false},
+    [PATH] = {"path", false},         [ADMIN] = {"admin", false},
+    [THREADS] = {"threads", false},   [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
+    [READY] = {"ready", false},       [CORE_DUMPS] = {"core_dumps", false},
+    [USER] = {"user", false},         [SECCOMP] = {"seccomp", false},
+    [CACHE] = {"cache", false},       [LIMITS] = {"limits", false},
+    [TIMEOUTS] = {"timeouts", false}, [ISSUERS] = {"issuers", true},
+    [CLIENTS] = {"clients", true}};
 
 static void set_defaults(config_t *config)
 {
@@ -98,7 +98,7 @@ static bool read_cache(config_loader_t *loader, const config_node_t *node)
             config_duration(loader, &values[MAX_TTL], TTL_RANGE, &config->cache.max_ttl_s));
 }
 
-/* The sections in the order in which they need each other: clients name issuers. */
+/* The sections in the order in which they need each other: clients name issuers, listeners need proxies. */
 static bool read_config(config_loader_t *loader)
 {
     yaml_tree_node_t id = yaml_tree_root(loader->tree);
@@ -106,6 +106,8 @@ static bool read_config(config_loader_t *loader)
     static const config_range_t SHUTDOWN_RANGE = {0, 3600, false};
     config_node_t values[KEY_COUNT];
     return config_keys(loader, &root, KEYS, KEY_COUNT, values) &&
+           (values[TRUSTED_PROXIES].id == 0 ||
+            config_read_trusted_proxies(loader, &values[TRUSTED_PROXIES])) &&
            config_read_listeners(loader, &values[LISTEN]) && read_path(loader, &values[PATH]) &&
            (values[ADMIN].id == 0 || config_read_admin(loader, &values[ADMIN])) &&
            (values[THREADS].id == 0 || read_threads(loader, &values[THREADS])) &&
@@ -115,6 +117,9 @@ static bool read_config(config_loader_t *loader)
            (values[READY].id == 0 || read_ready(loader, &values[READY])) &&
            (values[CORE_DUMPS].id == 0 ||
             config_bool(loader, &values[CORE_DUMPS], &loader->config->allows_core_dumps)) &&
+           (values[USER].id == 0 || config_read_user(loader, &values[USER])) &&
+           (values[SECCOMP].id == 0 ||
+            config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
            (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
            (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
@@ -211,6 +216,7 @@ void config_free(config_t *config)
         config_address_deinit(&config->listeners[i].address);
         free(config->listeners[i].certificate_file);
         free(config->listeners[i].private_key_file);
+        free(config->listeners[i].client_ca_file);
     }
     for (size_t i = 0; i < config->issuer_count; i++) {
         claims_rules_deinit(&config->issuers[i].rules);
@@ -224,8 +230,10 @@ void config_free(config_t *config)
     client_set_deinit(&config->clients);
     config_address_deinit(&config->admin);
     free(config->listeners);
+    free(config->trusted_proxies);
     free(config->issuers);
     free(config->notes);
+    free(config->user.name);
     free(config->path);
     free(config->file);
     free(config);

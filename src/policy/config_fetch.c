@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MAX_CA_BYTES = 4 << 20 };
-
 static const config_range_t CONNECT_TIMEOUT_RANGE = {1, 60, false};
 static const config_range_t FETCH_TIMEOUT_RANGE = {1, 300, false};
 static const config_range_t MAX_BYTES_RANGE = {1 << 10, 16 << 20, false};
@@ -31,36 +29,6 @@ static bool check_discovery(config_loader_t *loader, const config_node_t *node, 
 {
     const char *fault = config_url_fault(slice_of(issuer->rules.issuer), issuer->fetch.allow_http, false);
     return fault == NULL || config_fail(loader, node, "with discover: true it %s", fault);
-}
-
-/* Whether text holds a certificate that OpenSSL would look at. */
-static bool has_certificate(slice_t text)
-{
-    static const char *const HEADS[] = {"-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----",
-                                        "-----BEGIN X509 CERTIFICATE-----"};
-    for (size_t i = 0; i < sizeof(HEADS) / sizeof(HEADS[0]); i++) {
-        if (memmem(text.base, text.len, HEADS[i], strlen(HEADS[i])) != NULL)
-            return true;
-    }
-    return false;
-}
-
-static bool read_ca_file(config_loader_t *loader, const config_node_t *node, config_fetch_t *fetch)
-{
-    if (!config_path(loader, node, &fetch->ca_file))
-        return false;
-    config_tell_file(loader, fetch->ca_file);
-    char quoted[CONFIG_QUOTE_SIZE];
-    config_quote(slice_of(fetch->ca_file), quoted);
-    char *text;
-    size_t len;
-    int error = config_read_file(fetch->ca_file, MAX_CA_BYTES, &text, &len);
-    if (error != 0)
-        return config_fail(loader, node, "cannot read %s: %s", quoted,
-                           error == EFBIG ? "over 4 MiB" : config_strerror(error));
-    bool is_good = has_certificate((slice_t){text, len});
-    free(text);
-    return is_good || config_fail(loader, node, "%s: holds no certificate in PEM", quoted);
 }
 
 static bool read_duration(config_loader_t *loader, const config_node_t *node, config_range_t range,
@@ -106,7 +74,8 @@ static bool read_fetch(config_loader_t *loader, const config_node_t *identifier,
     const config_node_t *url = &values[CONFIG_JWKS_URL];
     return (allow_http->id == 0 || config_bool(loader, allow_http, &fetch->allow_http)) &&
            (url->id == 0 ? check_discovery(loader, identifier, issuer) : read_url(loader, url, fetch)) &&
-           (values[CONFIG_CA_FILE].id == 0 || read_ca_file(loader, &values[CONFIG_CA_FILE], fetch)) &&
+           (values[CONFIG_CA_FILE].id == 0 ||
+            config_ca_file(loader, &values[CONFIG_CA_FILE], &fetch->ca_file)) &&
            read_duration(loader, &values[CONFIG_CONNECT_TIMEOUT], CONNECT_TIMEOUT_RANGE,
                          &fetch->connect_timeout_s) &&
            read_duration(loader, &values[CONFIG_FETCH_TIMEOUT], FETCH_TIMEOUT_RANGE,

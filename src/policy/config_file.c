@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MAX_CA_BYTES = 4 << 20 };
+
 char *config_resolve(const config_loader_t *loader, slice_t text)
 {
     if (text.len > 0 && text.base[0] == '/')
@@ -94,4 +96,39 @@ bool config_readable_file(config_loader_t *loader, const config_node_t *node, ch
     close(fd);
     *out = path;
     return true;
+}
+
+/* Whether text holds a certificate that OpenSSL would look at. */
+static bool has_certificate(slice_t text)
+{
+    static const char *const HEADS[] = {"-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----",
+                                        "-----BEGIN X509 CERTIFICATE-----"};
+    for (size_t i = 0; i < sizeof(HEADS) / sizeof(HEADS[0]); i++) {
+        if (memmem(text.base, text.len, HEADS[i], strlen(HEADS[i])) != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool config_ca_file(config_loader_t *loader, const config_node_t *node, char **out)
+{
+    char *path;
+    if (!config_path(loader, node, &path))
+        return false;
+    config_tell_file(loader, path);
+    char quoted[CONFIG_QUOTE_SIZE];
+    config_quote(slice_of(path), quoted);
+    char *text = NULL;
+    size_t len = 0;
+    int error = config_read_file(path, MAX_CA_BYTES, &text, &len);
+    bool is_good = error == 0 && has_certificate((slice_t){text, len});
+    free(text);
+    if (is_good) {
+        *out = path;
+        return true;
+    }
+    free(path);
+    return error == 0 ? config_fail(loader, node, "%s: holds no certificate in PEM", quoted)
+                      : config_fail(loader, node, "cannot read %s: %s", quoted,
+                                    error == EFBIG ? "over 4 MiB" : config_strerror(error));
 }

@@ -150,6 +150,9 @@ const char *config_strerror(int error);
 /* A path to a file that can be opened for reading, told before it is tried. */
 bool config_readable_file(config_loader_t *loader, const config_node_t *node, char **out)
     __attribute__((warn_unused_result));
+/* The same to a file of up to 4 MiB that looks as if it held certificates in PEM. */
+bool config_ca_file(config_loader_t *loader, const config_node_t *node, char **out)
+    __attribute__((warn_unused_result));
 
 /* config_url.c */
 
@@ -161,6 +164,13 @@ const char *config_url_fault(slice_t url, bool allow_http, bool may_have_query);
 
 /* The sections, one file each */
 
+bool config_read_trusted_proxies(config_loader_t *loader, const config_node_t *list)
+    __attribute__((warn_unused_result));
+/* Whether connections on the listener, whose address is in, begin with a PROXY protocol header. The trusted
+ * proxies must be in. */
+bool config_read_proxy_protocol(config_loader_t *loader, const config_node_t *node,
+                                config_listener_t *listener) __attribute__((warn_unused_result));
+/* The trusted proxies must be in. */
 bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));
 bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
@@ -175,6 +185,9 @@ bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *nod
 void config_address_deinit(config_address_t *address);
 /* The text of a port; false when it is none. */
 bool config_parse_port(slice_t text, uint16_t *out) __attribute__((warn_unused_result));
+
+/* `user`: a name, which is looked up, or numbers. */
+bool config_read_user(config_loader_t *loader, const config_node_t *node) __attribute__((warn_unused_result));
 
 bool config_read_issuers(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));

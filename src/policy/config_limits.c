@@ -5,7 +5,12 @@
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 
-enum { MAX_CONNECTIONS = 1000000, MAX_PER_SECOND = 1000000, MAX_REQUESTS = 1000000000 };
+enum {
+    MAX_CONNECTIONS = 1000000,
+    MAX_PER_SECOND = 1000000,
+    MAX_REQUESTS = 1000000000,
+    MAX_FAILURES = 1000000
+};
 
 /* The HTTP library's own bound on the headers of an HTTP/1 request. */
 enum { LIBRARY_MAX_HEADERS = 100 };
@@ -31,6 +36,7 @@ enum {
     MAX_WAITING,
     HTTP2_RESETS,
     HTTP2_CONTROL_FRAMES,
+    FAILED_AUTHENTICATIONS,
     LIMIT_COUNT
 };
 
@@ -46,7 +52,8 @@ static const config_key_t LIMIT_KEYS[LIMIT_COUNT] = {
     [REQUESTS_PER_CONNECTION] = {"max_requests_per_connection", false},
     [MAX_WAITING] = {"max_waiting", false},
     [HTTP2_RESETS] = {"http2_resets", false},
-    [HTTP2_CONTROL_FRAMES] = {"http2_control_frames", false}};
+    [HTTP2_CONTROL_FRAMES] = {"http2_control_frames", false},
+    [FAILED_AUTHENTICATIONS] = {"failed_authentications", false}};
 
 static const count_limit_t COUNT_LIMITS[LIMIT_COUNT] = {
     [MAX_HEADERS] = {offsetof(config_limits_t, max_headers), 8, LIBRARY_MAX_HEADERS},
@@ -55,7 +62,8 @@ static const count_limit_t COUNT_LIMITS[LIMIT_COUNT] = {
     [REQUESTS_PER_CONNECTION] = {offsetof(config_limits_t, max_requests_per_connection), 1, MAX_REQUESTS},
     [MAX_WAITING] = {offsetof(config_limits_t, max_waiting), 1, MAX_CONNECTIONS},
     [HTTP2_RESETS] = {offsetof(config_limits_t, http2_resets), 1, MAX_PER_SECOND},
-    [HTTP2_CONTROL_FRAMES] = {offsetof(config_limits_t, http2_control_frames), 10, MAX_PER_SECOND}};
+    [HTTP2_CONTROL_FRAMES] = {offsetof(config_limits_t, http2_control_frames), 10, MAX_PER_SECOND},
+    [FAILED_AUTHENTICATIONS] = {offsetof(config_limits_t, failed_authentications), 0, MAX_FAILURES}};
 
 void config_set_default_limits(config_t *config)
 {
@@ -70,6 +78,7 @@ void config_set_default_limits(config_t *config)
                                        .max_waiting = 2048,
                                        .http2_resets = 100,
                                        .http2_control_frames = 1000,
+                                       .failed_authentications = 100,
                                        .receive_buffer_bytes = 64 * KIB};
     config->timeouts =
         (config_timeouts_t){.handshake_s = 10, .request_s = 10, .response_s = 10, .idle_s = 60};

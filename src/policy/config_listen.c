@@ -6,6 +6,11 @@
 
 enum { MAX_LISTENERS = 64 };
 
+enum { DEFAULT_TICKET_LIFETIME_S = 12 * 3600, MAX_TICKET_LIFETIME_S = 7 * 86400 };
+
+/* RFC 8446 section 4.6.1: no ticket is used for more than seven days. */
+static const config_range_t TICKET_LIFETIME_RANGE = {10, MAX_TICKET_LIFETIME_S, false};
+
 /* sun_path with its NUL. */
 enum { MAX_UNIX_PATH_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
@@ -127,23 +132,34 @@ static bool read_address(config_loader_t *loader, const config_node_t *node, siz
 
 static bool read_tls(config_loader_t *loader, const config_node_t *node, config_listener_t *listener)
 {
-    enum { CERTIFICATE_FILE, PRIVATE_KEY_FILE, COUNT };
-    static const config_key_t KEYS[COUNT] = {{"certificate_file", true}, {"private_key_file", true}};
+    enum { CERTIFICATE_FILE, PRIVATE_KEY_FILE, CLIENT_CA_FILE, TICKET_LIFETIME, COUNT };
+    static const config_key_t KEYS[COUNT] = {{"certificate_file", true},
+                                             {"private_key_file", true},
+                                             {"client_ca_file", false},
+                                             {"ticket_lifetime", false}};
     config_node_t values[COUNT];
+    listener->ticket_lifetime_s = DEFAULT_TICKET_LIFETIME_S;
     return config_keys(loader, node, KEYS, COUNT, values) &&
            config_readable_file(loader, &values[CERTIFICATE_FILE], &listener->certificate_file) &&
-           config_readable_file(loader, &values[PRIVATE_KEY_FILE], &listener->private_key_file);
+           config_readable_file(loader, &values[PRIVATE_KEY_FILE], &listener->private_key_file) &&
+           (values[CLIENT_CA_FILE].id == 0 ||
+            config_ca_file(loader, &values[CLIENT_CA_FILE], &listener->client_ca_file)) &&
+           (values[TICKET_LIFETIME].id == 0 ||
+            config_duration(loader, &values[TICKET_LIFETIME], TICKET_LIFETIME_RANGE,
+                            &listener->ticket_lifetime_s));
 }
 
 static bool read_listener(config_loader_t *loader, const config_node_t *node, config_listener_t *listener)
 {
-    enum { ADDRESS, TLS, COUNT };
-    static const config_key_t KEYS[COUNT] = {{"address", true}, {"tls", false}};
+    enum { ADDRESS, TLS, PROXY_PROTOCOL, COUNT };
+    static const config_key_t KEYS[COUNT] = {{"address", true}, {"tls", false}, {"proxy_protocol", false}};
     config_node_t values[COUNT];
     listener->line = node->line;
     return config_keys(loader, node, KEYS, COUNT, values) &&
            read_address(loader, &values[ADDRESS], node->index, &listener->address) &&
-           (values[TLS].id == 0 || read_tls(loader, &values[TLS], listener));
+           (values[TLS].id == 0 || read_tls(loader, &values[TLS], listener)) &&
+           (values[PROXY_PROTOCOL].id == 0 ||
+            config_read_proxy_protocol(loader, &values[PROXY_PROTOCOL], listener));
 }
 
 bool config_read_listeners(config_loader_t *loader, const config_node_t *list)

@@ -76,13 +76,12 @@ static bool init_caches(introspector_t *introspector)
 introspector_t *introspector_new(config_t *take_config)
 {
     introspector_t *introspector = calloc(1, sizeof(*introspector));
-    if (introspector == NULL) {
-        config_free(take_config);
+    if (introspector == NULL)
         return NULL;
-    }
     atomic_init(&introspector->holders, 1);
     introspector->config = take_config;
     if (!digest_seed_random(&introspector->seed) || !init_caches(introspector)) {
+        introspector->config = NULL;
         introspector_release(introspector);
         return NULL;
     }
@@ -155,27 +154,49 @@ const client_t *introspect_authenticate(introspect_worker_t *worker, const clien
     return client_authenticate(&worker->introspector->config->clients, worker->digester, credentials);
 }
 
-static const client_t *prove_by_basic(introspect_worker_t *worker, slice_t authorization)
+static const client_t *find_named(introspect_worker_t *worker, const client_credentials_t *credentials)
+{
+    const client_set_t *clients = &worker->introspector->config->clients;
+    const client_t *as_sent = client_set_find(clients, credentials->client_id);
+    return as_sent != NULL ? as_sent : client_set_find(clients, credentials->decoded_client_id);
+}
+
+typedef const client_t *find_client_fn(introspect_worker_t *worker, const client_credentials_t *credentials);
+
+static const client_t *find_by_basic(introspect_worker_t *worker, slice_t authorization, find_client_fn *find)
 {
     char buffer[CLIENT_BASIC_BUFFER_SIZE];
     client_credentials_t credentials;
     const client_t *client = NULL;
     if (client_parse_basic(authorization, buffer, &credentials) == CLIENT_BASIC_OK)
-        client = introspect_authenticate(worker, &credentials);
+        client = find(worker, &credentials);
     /* Two spellings of what was decoded never need more than twice the header's length. */
     size_t used = 2 * authorization.len;
     OPENSSL_cleanse(buffer, used < sizeof(buffer) ? used : sizeof(buffer));
     return client;
 }
 
+const client_t *introspect_named_by_basic(introspect_worker_t *worker, slice_t authorization)
+{
+    return find_by_basic(worker, authorization, find_named);
+}
+
+const client_t *introspect_recall_basic(introspect_worker_t *worker, slice_t authorization)
+{
+    digest_t header;
+    if (!lookup_digest(worker->lookup_digester, AUTHORIZATION_LABEL, authorization, &header))
+        return NULL;
+    return client_memo_get(&worker->callers, &header);
+}
+
 const client_t *introspect_authenticate_basic(introspect_worker_t *worker, slice_t authorization)
 {
     digest_t header;
     if (!lookup_digest(worker->lookup_digester, AUTHORIZATION_LABEL, authorization, &header))
-        return prove_by_basic(worker, authorization);
+        return find_by_basic(worker, authorization, introspect_authenticate);
     const client_t *client = client_memo_get(&worker->callers, &header);
     if (client == NULL) {
-        client = prove_by_basic(worker, authorization);
+        client = find_by_basic(worker, authorization, introspect_authenticate);
         if (client != NULL)
             client_memo_put(&worker->callers, &header, client);
     }

@@ -55,6 +55,7 @@ BROKEN = {
     "empty-secret": ("front.secret", "empty.secret", 10, "clients[0].client_secret_files", ""),
     "out-of-range": ("issuers:", "limits: {max_body: 1}\nissuers:", 3, "limits.max_body", ""),
     "no-number": ("issuers:", "cache: {stripes: many}\nissuers:", 3, "cache.stripes", ""),
+    "no-number-of-failures": ("issuers:", "limits: {failed_authentications: -1}\nissuers:", 3, "limits.failed_authentications", "0 to 1000000"),
     "no-duration": ("issuers:", "cache: {max_ttl: 5 minutes}\nissuers:", 3, "cache.max_ttl", ""),
     "no-address": ("127.0.0.1:", "localhost:", 2, "listen[0].address", ""),
     "unknown-issuer-of-a-client": ("    profile:", "    issuers: [https://x.example]\n    profile:", 11, "clients[0].issuers", "x.example"),

@@ -22,13 +22,18 @@ MAY_INCLUDE = {
 # Public headers whose module has no .c file.
 HEADER_ONLY = {"slice.h": "base", "hex.h": "base", "byte_lanes.h": "base"}
 
-TLS_FILES = ["src/http/tls.c", "src/http/tls.h", "src/http/listener.c", "src/http/listener.h"]
+TLS_FILES = [
+    f"src/http/{module}.{kind}"
+    for module in ("tls", "listener", "ticket_keys", "session_tickets", "client_authorities")
+    for kind in "ch"
+]
 
 # A third-party header (regular expression) and the places that may include it. The first match decides.
 OWNERS = [
     (r"h2o(\.h|/.*)", ["src/http/", "bench/"]),
     (r"curl/.*", ["src/keys/fetch.c"]),
     (r"jwt\.h", ["src/cli/mint.c", "tests/", "bench/"]),
+    (r"seccomp\.h", ["src/cli/syscall_filter.c"]),
     (r"yaml\.h", ["src/policy/yaml_tree.c", "src/policy/yaml_tree.h"]),
     (r"openssl/crypto\.h", ["src/", "tests/", "bench/"]),
     (r"openssl/.*", ["src/jose/", "src/base/digest.c", "src/base/lookup_digest.c", *TLS_FILES, "tests/", "bench/"]),

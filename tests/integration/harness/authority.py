@@ -1,4 +1,4 @@
-"""A certificate authority of a test run, and certificates by it for the servers that introspectd is a client of."""
+"""A certificate authority of a test run, and certificates by it: for the servers that introspectd is a client of, and for its callers."""
 
 import datetime
 import ipaddress
@@ -43,9 +43,9 @@ class Authority:
         )
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, names=LOOPBACK_NAMES, expires_in=datetime.timedelta(days=2)):
-        """A server certificate and its key, both in PEM."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(self, names=LOOPBACK_NAMES, expires_in=datetime.timedelta(days=2), key=None):
+        """A certificate for a server or a client, and its key (on P-256 unless one is given), both in PEM."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = (
             _builder(subject, self.name, key.public_key(), expires_in)

@@ -1,6 +1,7 @@
 """Where a server listens, and one way of talking to it for every protocol."""
 
 import base64
+import copy
 import json
 import socket
 import ssl
@@ -60,6 +61,13 @@ class Endpoint:
         self.address = address  # (host, port), or the path of a Unix socket
         self.path = path
         self.certificate_file = certificate_file
+        self.source = None  # the loopback address that connections come from; None: the system's choice
+
+    def seen_from(self, source):
+        """The same for a caller at another loopback address."""
+        endpoint = copy.copy(self)
+        endpoint.source = source
+        return endpoint
 
     def __repr__(self):
         return f"<{self.protocol} {self.address}>"
@@ -77,7 +85,8 @@ class Endpoint:
             sock.settimeout(TIMEOUT_S)
             sock.connect(self.address)
             return sock
-        sock = socket.create_connection(self.address, timeout=TIMEOUT_S)
+        source = None if self.source is None else (self.source, 0)
+        sock = socket.create_connection(self.address, timeout=TIMEOUT_S, source_address=source)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

@@ -65,3 +65,10 @@ def method_not_allowed(response):
 def unavailable(response):
     error(response, 503, "temporarily_unavailable")
     assert int(response.get("retry-after")) > 0, response
+
+
+def throttled(response):
+    """Too many failed authentications (RFC 6585 section 4)."""
+    error(response, 429, "temporarily_unavailable")
+    assert 0 < int(response.get("retry-after")) <= 61, response
+    assert response.get("www-authenticate") is None, response

@@ -3,6 +3,8 @@
 import json
 
 from harness import tokens
+from harness.endpoint import parse_json
+from harness.server import wait_until
 from harness.world import AUDIENCE
 
 SETTINGS = {
@@ -44,6 +46,11 @@ def readyz(running):
     assert response.get("content-type") == "application/json", response
     body = json.loads(response.body)
     return response.status, {problem["issuer"]: problem for problem in body["issuers"]}, body
+
+
+def becomes_active(endpoint, token, client):
+    """Waits until the server has the keys."""
+    return wait_until(lambda: parse_json(endpoint.introspect(token, client).body).get("active"))
 
 
 def changes(running, identifier):

@@ -11,10 +11,12 @@ RELOADED, REFUSED = "config_reloaded", "config_refused"
 
 
 def replace_file(path, content):
-    """A new file in the place of the old one, at once: half a file is never seen."""
+    """A new file in the place of the old one, of the same owner, at once: half a file is never seen."""
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     temporary.chmod(0o600)
+    if path.exists():
+        os.chown(temporary, path.stat().st_uid, path.stat().st_gid)
     os.replace(temporary, path)
 
 

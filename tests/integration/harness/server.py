@@ -14,6 +14,17 @@ import yaml
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("INTROSPECTD", REPOSITORY / "build/release/introspectd")).absolute()
 
+
+
+def _unsanitized_binary():
+    """One without sanitizers, which make system calls of their own: BINARY itself, or the one that is built beside it."""
+    if not any(mark in BINARY.read_bytes() for mark in (b"__asan_init", b"__tsan_init")):
+        return BINARY
+    return pathlib.Path(os.environ.get("INTROSPECTD_UNSANITIZED", REPOSITORY / "build/release/introspectd")).absolute()
+
+
+UNSANITIZED_BINARY = _unsanitized_binary() if BINARY.exists() else BINARY
+
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 30
 
@@ -103,14 +114,15 @@ def accepts(address):
 class Server:
     """
     One `introspectd serve`. addresses are those that it must accept on before it counts as started; prefix is a command that runs
-    its command.
+    its command, binary another one than most tests run.
     """
 
     started = []  # every server of this test run, for the look at what was logged
 
-    def __init__(self, directory, config, files=None, addresses=(), prefix=()):
+    def __init__(self, directory, config, files=None, addresses=(), prefix=(), binary=BINARY):
         self.directory = directory
         self.prefix = list(prefix)
+        self.binary = binary
         self.config_file = write_config(directory, config, files)
         self.addresses = list(addresses)
         self.log_file = directory / "stderr.log"
@@ -119,7 +131,7 @@ class Server:
 
     def start(self):
         with open(self.log_file, "wb") as log:
-            command = [*self.prefix, str(BINARY), "serve", "--config", str(self.config_file)]
+            command = [*self.prefix, str(self.binary), "serve", "--config", str(self.config_file)]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         Server.started.append(self)
         deadline = time.monotonic() + START_TIMEOUT_S

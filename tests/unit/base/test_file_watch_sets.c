@@ -7,6 +7,30 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
+
+/* Joins what it is told, in the order in which it is told. */
+static void join_name(void *data, const char *path)
+{
+    char *names = data;
+    size_t len = strlen(names);
+
+    snprintf(names + len, 64 - len, " %s", strrchr(path, '/') + 1);
+}
+
+static void the_good_set_can_be_gone_through(void **state)
+{
+    static const char *const both[] = {"one", "two"};
+    char names[64] = "";
+
+    (void)state;
+    watch_files(both, 2);
+    file_watch_begin(watch);
+    assert_true(file_watch_add(watch, at("tried")));
+    file_watch_reject(watch);
+    file_watch_each(watch, join_name, names);
+    assert_string_equal(names, " one two");
+}
 
 static void what_is_undone_before_it_rests_is_no_change(void **state)
 {
@@ -273,6 +297,7 @@ static void what_led_to_a_rejected_attempt_is_not_told_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WATCH_TEST(the_good_set_can_be_gone_through),
         WATCH_TEST(what_is_undone_before_it_rests_is_no_change),
         WATCH_TEST(writes_that_go_on_are_waited_for),
         WATCH_TEST(writes_that_never_end_hide_nothing_for_ever),

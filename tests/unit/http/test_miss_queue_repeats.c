@@ -54,6 +54,17 @@ static void does_not_take_one_work_for_another(void **state)
     assert_int_equal(scene->repeated_count, 1);
 }
 
+static void does_not_take_another_for_done(void **state)
+{
+    scene_t *scene = *state;
+    push_as(scene, 0, 1, &JOB);
+    push_as(scene, 0, 7, &JOB);
+    push_as(scene, 1, 7 + MISS_QUEUE_TABLE_SIZE, &JOB); /* 2: finds the place of 7 taken, and runs first */
+    run_all(scene);
+    ASSERT_RAN(scene, 0, 2, 1);
+    assert_int_equal(scene->repeated_count, 0);
+}
+
 static void bounds_repeated_misses_apart(void **state)
 {
     scene_t *scene = *state;
@@ -159,6 +170,7 @@ int main(void)
         SCENE_TEST(knows_that_work_was_done_meanwhile),
         SCENE_TEST(does_not_take_a_death_for_a_result),
         SCENE_TEST(does_not_take_one_work_for_another),
+        SCENE_TEST(does_not_take_another_for_done),
         SCENE_TEST(bounds_repeated_misses_apart),
         SCENE_TEST(runs_the_marker_of_an_empty_queue),
         SCENE_TEST(runs_the_marker_when_all_older_ones_have_run),

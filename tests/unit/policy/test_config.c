@@ -57,6 +57,8 @@ static void test_defaults(void **state)
     assert_int_equal(config->shutdown_timeout_s, 10);
     assert_false(config->is_ready_with_any);
     assert_false(config->allows_core_dumps);
+    assert_false(config->user.is_given);
+    assert_false(config->filters_syscalls);
     assert_int_equal(config->cache.max_bytes, 64 << 20);
     assert_int_equal(config->cache.stripes, 64);
     assert_int_equal(config->cache.max_ttl_s, 300);
@@ -71,6 +73,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.max_waiting, 2048);
     assert_int_equal(config->limits.http2_resets, 100);
     assert_int_equal(config->limits.http2_control_frames, 1000);
+    assert_int_equal(config->limits.failed_authentications, 100);
     assert_int_equal(config->limits.receive_buffer_bytes, 64 << 10);
     assert_int_equal(config->timeouts.handshake_s, 10);
     assert_int_equal(config->timeouts.request_s, 10);
@@ -114,6 +117,9 @@ static const char FULL[] =
     "  - address: 127.0.0.1:8080\n"
     "  - address: \"[0:0::1]:8443\"\n"
     "    tls: { certificate_file: tls.crt, private_key_file: tls.key }\n"
+    "  - address: 127.0.0.1:8444\n"
+    "    tls:\n"
+    "      { certificate_file: tls.crt, private_key_file: tls.key, client_ca_file: ca.pem, ticket_lifetime: 7d }\n"
     "  - address: unix:/run/introspectd.sock\n"
     "  - address: unix:near.sock\n"
     "path: /oauth/introspect/\n"
@@ -122,10 +128,13 @@ static const char FULL[] =
     "shutdown_timeout: 1h\n"
     "ready: any\n"
     "core_dumps: true\n"
+    "user: 1000:4294967294\n"
+    "seccomp: true\n"
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216, max_headers: 8, max_header_bytes: 1KiB,\n"
     "  max_connections: 7, max_connections_per_address: 6, max_requests_per_connection: 5,\n"
-    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB }\n"
+    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB,\n"
+    "  failed_authentications: 1000000 }\n"
     "timeouts: { handshake: 1s, request: 2s, response: 3s, idle: 1h }\n"
     "issuers:\n"
     "  - issuer: https://idp.example.com/\n"
@@ -169,6 +178,7 @@ static config_t *load_full(const fixture_t *fixture)
 {
     fixture_write(fixture, "tls.crt", "");
     fixture_write(fixture, "tls.key", "");
+    fixture_write(fixture, "ca.pem", "text before\n-----BEGIN CERTIFICATE-----\n");
     fixture_write(fixture, "second.secret", "second\r\n");
     return fixture_load(fixture, FULL);
 }
@@ -177,7 +187,7 @@ static void test_full_server_part(void **state)
 {
     const fixture_t *fixture = *state;
     config_t *config = load_full(fixture);
-    assert_int_equal(config->listener_count, 4);
+    assert_int_equal(config->listener_count, 5);
     const config_listener_t *listeners = config->listeners;
     assert_string_equal(listeners[0].address.text, "127.0.0.1:8080");
     assert_string_equal(listeners[0].address.host, "127.0.0.1");
@@ -189,9 +199,13 @@ static void test_full_server_part(void **state)
     assert_int_equal(listeners[1].line, 3);
     assert_in_directory(fixture, listeners[1].certificate_file, "tls.crt");
     assert_in_directory(fixture, listeners[1].private_key_file, "tls.key");
-    assert_null(listeners[2].address.host);
-    assert_string_equal(listeners[2].address.unix_path, "/run/introspectd.sock");
-    assert_in_directory(fixture, listeners[3].address.unix_path, "near.sock");
+    assert_null(listeners[1].client_ca_file);
+    assert_int_equal(listeners[1].ticket_lifetime_s, 12 * 3600);
+    assert_in_directory(fixture, listeners[2].client_ca_file, "ca.pem");
+    assert_int_equal(listeners[2].ticket_lifetime_s, 7 * 86400);
+    assert_null(listeners[3].address.host);
+    assert_string_equal(listeners[3].address.unix_path, "/run/introspectd.sock");
+    assert_in_directory(fixture, listeners[4].address.unix_path, "near.sock");
     assert_string_equal(config->path, "/oauth/introspect/");
     assert_true(config->has_admin);
     assert_int_equal(config->admin.port, 9090);
@@ -199,6 +213,12 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->shutdown_timeout_s, 3600);
     assert_true(config->is_ready_with_any);
     assert_true(config->allows_core_dumps);
+    assert_true(config->user.is_given);
+    assert_null(config->user.name);
+    assert_int_equal(config->user.uid, 1000);
+    assert_true(config->user.has_gid);
+    assert_int_equal(config->user.gid, 4294967294);
+    assert_true(config->filters_syscalls);
     assert_int_equal(config->cache.max_bytes, 128 << 10);
     assert_int_equal(config->cache.stripes, 4096);
     assert_int_equal(config->cache.max_ttl_s, 86400);
@@ -213,6 +233,7 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->limits.max_waiting, 4);
     assert_int_equal(config->limits.http2_resets, 3);
     assert_int_equal(config->limits.http2_control_frames, 20);
+    assert_int_equal(config->limits.failed_authentications, 1000000);
     assert_int_equal(config->limits.receive_buffer_bytes, 4 << 10);
     assert_int_equal(config->timeouts.handshake_s, 1);
     assert_int_equal(config->timeouts.request_s, 2);
@@ -400,7 +421,7 @@ static void test_json(void **state)
         fixture, "{\n\t\"listen\":[{\"address\":\"[::]:8443\"}],\n"
                  "\t\"threads\":2,\"path\":\"\\/introspect\",\"ready\":\"any\",\n"
                  "\t\"cache\":{\"max_bytes\":0,\"max_ttl\":\"1m\"},\n"
-                 "\t\"limits\":{\"max_body\":1024},\n"
+                 "\t\"limits\":{\"max_body\":1024,\"failed_authentications\":0},\n"
                  "\t\"issuers\":[{\"issuer\":\"https://idp.example.com/\",\"jwks_file\":\"jwks.json\",\n"
                  "\t\t\"algorithms\":[\"RS256\"],\"audience\":\"any\",\"require\":{\"a\":true}}],\n"
                  "\t\"clients\":[{\"client_id\":\"front\",\"client_secret_files\":[\"front.secret\"],\n"
@@ -414,6 +435,7 @@ static void test_json(void **state)
     assert_int_equal(config->limits.max_body_bytes, 1024);
     /* A token comes in a body. */
     assert_int_equal(config->limits.max_token_bytes, 1024);
+    assert_int_equal(config->limits.failed_authentications, 0);
     /* A quoted `any` is an audience, so JSON cannot turn the check off. */
     assert_false(config->issuers[0].rules.audience_is_any);
     assert_string_equal(config->issuers[0].rules.audiences[0], "any");

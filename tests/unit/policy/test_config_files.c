@@ -51,7 +51,8 @@ static const char YAML[] = "clients:\n"
                            "listen:\n"
                            "  - address: 127.0.0.1:8080\n"
                            "  - address: 127.0.0.1:8443\n"
-                           "    tls: { private_key_file: tls.key, certificate_file: tls.crt }\n"
+                           "    tls: { private_key_file: tls.key, certificate_file: tls.crt,\n"
+                           "           client_ca_file: clients.pem }\n"
                            "  - address: unix:near.sock\n"
                            "issuers:\n"
                            "  - issuer: https://a.example.com/\n"
@@ -69,6 +70,7 @@ static void write_files(const fixture_t *fixture)
     fixture_write(fixture, "tls.crt", "");
     fixture_write(fixture, "tls.key", "");
     fixture_write(fixture, "ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    fixture_write(fixture, "clients.pem", "-----BEGIN CERTIFICATE-----\n");
     fixture_write(fixture, "second.secret", "second");
     fixture_write(fixture, "introspectd.yaml", YAML);
 }
@@ -83,7 +85,7 @@ static void test_every_file_is_told(void **state)
     if (config == NULL)
         fail_msg("%s", error.text);
     config_free(config);
-    assert_told(&told, NAMES("introspectd.yaml", "tls.crt", "tls.key", "jwks.json", "./ca.pem",
+    assert_told(&told, NAMES("introspectd.yaml", "tls.crt", "tls.key", "clients.pem", "jwks.json", "./ca.pem",
                              "front.secret", "second.secret", "front.secret"));
 }
 
@@ -134,10 +136,11 @@ static void test_missing_files_are_told(void **state)
     } CASES[] = {
         {"tls.crt", {"introspectd.yaml", "tls.crt"}},
         {"tls.key", {"introspectd.yaml", "tls.crt", "tls.key"}},
-        {"jwks.json", {"introspectd.yaml", "tls.crt", "tls.key", "jwks.json"}},
-        {"ca.pem", {"introspectd.yaml", "tls.crt", "tls.key", "jwks.json", "./ca.pem"}},
+        {"clients.pem", {"introspectd.yaml", "tls.crt", "tls.key", "clients.pem"}},
+        {"jwks.json", {"introspectd.yaml", "tls.crt", "tls.key", "clients.pem", "jwks.json"}},
+        {"ca.pem", {"introspectd.yaml", "tls.crt", "tls.key", "clients.pem", "jwks.json", "./ca.pem"}},
         {"second.secret",
-         {"introspectd.yaml", "tls.crt", "tls.key", "jwks.json", "./ca.pem", "front.secret",
+         {"introspectd.yaml", "tls.crt", "tls.key", "clients.pem", "jwks.json", "./ca.pem", "front.secret",
           "second.secret"}},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {

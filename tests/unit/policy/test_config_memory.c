@@ -50,9 +50,11 @@ char *__wrap_strndup(const char *text, size_t len)
 
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-static const char YAML[] = "listen:\n"
+static const char YAML[] = "trusted_proxies: [10.0.0.0/8]\n"
+                           "listen:\n"
                            "  - address: 127.0.0.1:8080\n"
-                           "    tls: { certificate_file: jwks.json, private_key_file: jwks.json }\n"
+                           "    tls: { certificate_file: jwks.json, private_key_file: jwks.json,\n"
+                           "           client_ca_file: ca.pem }\n"
                            "  - address: unix:near.sock\n"
                            "admin: { address: 127.0.0.1:9090 }\n"
                            "issuers:\n"

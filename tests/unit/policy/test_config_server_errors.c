@@ -66,6 +66,32 @@ static void test_ready(void **state)
     REFUSAL_APPLY_ALL(CHANGES);
 }
 
+#define USER_FORMS "must be a user of this system or UID[:GID], not "
+
+static void test_privileges(void **state)
+{
+    static const refusal_t CHANGES[] = {
+        {"", "user:\n", ":12: user: must have a value"},
+        {"", "user: ''\n", ":12: user: must not be empty"},
+        {"", "user: [x]\n", ":12: user: must be a single value, not a list or a mapping"},
+        {"", "user: no.such.user\n", ":12: user: " USER_FORMS "\"no.such.user\""},
+        {"", "user: ':1'\n", ":12: user: " USER_FORMS "\":1\""},
+        {"", "user: -1\n", ":12: user: " USER_FORMS "\"-1\""},
+        {"", "user: '1:'\n", ":12: user: " USER_FORMS "\"1:\""},
+        {"", "user: 1:x\n", ":12: user: " USER_FORMS "\"1:x\""},
+        {"", "user: 1:2:3\n", ":12: user: " USER_FORMS "\"1:2:3\""},
+        {"", "user: 1 2\n", ":12: user: " USER_FORMS "\"1 2\""},
+        {"", "user: 4294967295\n", ":12: user: " USER_FORMS "\"4294967295\""},
+        {"", "user: 1:4294967295\n", ":12: user: " USER_FORMS "\"1:4294967295\""},
+        {"", "user: 18446744073709551617\n", ":12: user: " USER_FORMS "*"},
+        {"", "user: 0\n", ":12: user: must not be root*"},
+        {"", "user: 0:1000\n", ":12: user: must not be root*"},
+        {"", "user: root\n", ":12: user: must not be root*"},
+        {"", "seccomp: on\n", ":12: seccomp: must be true or false, without quotes, not \"on\""},
+    };
+    REFUSAL_APPLY_ALL(CHANGES);
+}
+
 static void test_longest_socket_path(void **state)
 {
     fixture_t *fixture = *state;
@@ -84,10 +110,17 @@ static void test_longest_socket_path(void **state)
     config_free(config);
 }
 
+#define SIZE_WORDS "a size in bytes, KiB, MiB or GiB from "
+#define DURATION_WORDS "a duration in s, m, h or d from "
+
+#define TLS(member)                                                                                          \
+    "127.0.0.1:80\n    tls: { certificate_file: tls.crt, private_key_file: tls.crt, " member " }\n"
+
 static void test_tls(void **state)
 {
     const fixture_t *fixture = *state;
     fixture_write(fixture, "tls.crt", "");
+    fixture_write(fixture, "key.pem", "-----BEGIN PRIVATE KEY-----\n");
     static const char OLD[] = "127.0.0.1:8080\n";
     static const refusal_t CHANGES[] = {
         {OLD, "127.0.0.1:80\n    tls: { certificate_file: tls.crt }\n",
@@ -101,6 +134,19 @@ static void test_tls(void **state)
          ":3: listen[0].tls.certificate_file: cannot read \"/\": Is a directory"},
         {OLD, "127.0.0.1:80\n    tls: { certificate_file: '', private_key_file: tls.crt }\n",
          ":3: listen[0].tls.certificate_file: must not be empty"},
+        {OLD, TLS("client_ca_file: absent"),
+         ":3: listen[0].tls.client_ca_file: cannot read \"@/absent\": No such file or directory"},
+        {OLD, TLS("client_ca_file: tls.crt"),
+         ":3: listen[0].tls.client_ca_file: \"@/tls.crt\": holds no certificate in PEM"},
+        {OLD, TLS("client_ca_file: key.pem"),
+         ":3: listen[0].tls.client_ca_file: \"@/key.pem\": holds no certificate in PEM"},
+        {OLD, TLS("client_ca_file: "), ":3: listen[0].tls.client_ca_file: must have a value"},
+        {OLD, TLS("ticket_lifetime: 9s"),
+         ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "10s to 7d, not \"9s\""},
+        {OLD, TLS("ticket_lifetime: 169h"),
+         ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "10s to 7d, not \"169h\""},
+        {OLD, TLS("ticket_lifetime: 0"), ":3: listen[0].tls.ticket_lifetime: must be " DURATION_WORDS "*"},
+        {OLD, TLS("ticket_life: 1h"), ":3: listen[0].tls.ticket_life: unknown key*"},
     };
     REFUSAL_APPLY_ALL(CHANGES);
 }
@@ -126,9 +172,6 @@ static void test_path(void **state)
     };
     REFUSAL_APPLY_ALL(CHANGES);
 }
-
-#define SIZE_WORDS "a size in bytes, KiB, MiB or GiB from "
-#define DURATION_WORDS "a duration in s, m, h or d from "
 
 static void test_numbers(void **state)
 {
@@ -179,6 +222,12 @@ static void test_numbers(void **state)
          ":12: limits.max_token: must be " SIZE_WORDS "256 to 64KiB, not \"255\""},
         {"", "limits: { max_token: 3KiB, max_body: 2KiB }\n",
          ":12: limits.max_token: must be " SIZE_WORDS "256 to 2KiB, not \"3KiB\""},
+        {"", "limits: { failed_authentications: 1000001 }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"1000001\""},
+        {"", "limits: { failed_authentications: -1 }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"-1\""},
+        {"", "limits: { failed_authentications: off }\n",
+         ":12: limits.failed_authentications: must be an integer from 0 to 1000000, not \"off\""},
         {"    audience:", "    leeway: 601s\n    audience:",
          ":7: issuers[0].leeway: must be " DURATION_WORDS "0s to 10m, not \"601s\""},
         {"    audience:", "    leeway: 30\n    audience:",
@@ -190,9 +239,10 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_listen),  FIXTURE_TEST(test_longest_socket_path),
-        FIXTURE_TEST(test_tls),     FIXTURE_TEST(test_path),
-        FIXTURE_TEST(test_numbers), FIXTURE_TEST(test_ready),
+        FIXTURE_TEST(test_listen),     FIXTURE_TEST(test_longest_socket_path),
+        FIXTURE_TEST(test_tls),        FIXTURE_TEST(test_path),
+        FIXTURE_TEST(test_numbers),    FIXTURE_TEST(test_ready),
+        FIXTURE_TEST(test_privileges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,42 @@ static void test_a_changed_header_is_looked_at(void **state)
     assert_ptr_equal(ask(fixture, header), fixture->front);
 }
 
+/* What is remembered can be asked for alone, and that proves nothing new. */
+static void test_recall_gives_what_was_proved(void **state)
+{
+    const fixture_t *fixture = *state;
+    char good[512];
+    strcpy(good, header_of("Basic", 1, "front:" SECRET));
+    proof_count = 0;
+    assert_null(introspect_recall_basic(fixture->worker, slice_of(good)));
+    assert_int_equal(proof_count, 0);
+    assert_ptr_equal(ask(fixture, good), fixture->front);
+    assert_ptr_equal(introspect_recall_basic(fixture->worker, slice_of(good)), fixture->front);
+    assert_null(ask(fixture, header_of("Basic", 1, "front:guess")));
+    assert_null(introspect_recall_basic(fixture->worker, slice_of(header_of("Basic", 1, "front:guess"))));
+    assert_int_equal(proof_count, 2);
+}
+
+static const client_t *named(const fixture_t *fixture, const char *header)
+{
+    return introspect_named_by_basic(fixture->worker, slice_of(header));
+}
+
+static void test_who_is_named_without_proof(void **state)
+{
+    const fixture_t *fixture = *state;
+    proof_count = 0;
+    assert_ptr_equal(named(fixture, header_of("Basic", 1, "front:guess")), fixture->front);
+    assert_ptr_equal(named(fixture, header_of("Basic", 1, "rs:" SECRET)), fixture->rs);
+    /* In the other spelling: RFC 6749 section 2.3.1. */
+    assert_ptr_equal(named(fixture, header_of("Basic", 1, "%66ront:guess")), fixture->front);
+    assert_null(named(fixture, header_of("Basic", 1, "nobody:guess")));
+    assert_null(named(fixture, header_of("Bearer", 1, "front:guess")));
+    assert_null(named(fixture, header_of("Basic", 1, "front")));
+    assert_null(named(fixture, ""));
+    assert_int_equal(proof_count, 0);
+}
+
 /* More headers than there are places, again and again. */
 static void test_places_are_taken_over(void **state)
 {
@@ -160,6 +196,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_header_is_proved_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_proves_nobody_is_not_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_changed_header_is_looked_at, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recall_gives_what_was_proved, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_named_without_proof, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places_are_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_workers_remember_for_themselves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_cached_answer_takes_no_memory, setup, teardown),

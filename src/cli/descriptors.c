@@ -1,0 +1,75 @@
+#include "descriptors.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum {
+    /* A loop's epoll and the two ends of the pipe that wakes it. */
+    PER_LOOP = 3,
+    /* A file of the config, and what NSS opens to look a user up. */
+    READING = 2,
+    /* The two ends of what wakes libcurl's poll. */
+    PER_FETCHER = 2,
+    /*
+     * Of one transfer: two connections (IPv6 and IPv4 are raced), the pair by which the thread that resolves
+     * the name reports, its socket to the name server, and a file of authorities.
+     */
+    PER_FETCH = 6,
+    /* What is served must be of some use. */
+    CONNECTIONS = 16
+};
+
+uint64_t descriptors_needed(const descriptor_demand_t *demand)
+{
+    uint64_t listeners = (uint64_t)demand->public_listeners + demand->admin_listeners;
+    /* Each thread has a duplicate. */
+    uint64_t duplicates = (uint64_t)demand->threads * demand->public_listeners + demand->admin_listeners;
+    uint64_t loops = ((uint64_t)demand->threads + 1) * PER_LOOP;
+    uint64_t fetching =
+        demand->fetched_issuers == 0 ? 0 : PER_FETCHER + (uint64_t)demand->fetched_issuers * PER_FETCH;
+    /* The old ones are closed when the new ones are there. */
+    uint64_t reloading = READING + listeners + duplicates;
+    return listeners + duplicates + loops + fetching + reloading + CONNECTIONS;
+}
+
+static uint64_t present_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;
+}
+
+uint64_t descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    return present_limit();
+}
+
+bool descriptors_suffice(const descriptor_demand_t *demand, char *error)
+{
+    uint64_t limit = present_limit();
+    uint64_t needed = descriptors_needed(demand);
+    uint64_t open_count = 0;
+    uint64_t free_count = 0;
+    for (int fd = 0; free_count < needed && fd < INT_MAX && (uint64_t)fd < limit; fd++) {
+        if (fcntl(fd, F_GETFD) == -1)
+            free_count++;
+        else
+            open_count++;
+    }
+    if (free_count >= needed)
+        return true;
+    snprintf(error, DESCRIPTORS_ERROR_SIZE,
+             "the limit of open files (RLIMIT_NOFILE) is %" PRIu64 ", at least %" PRIu64
+             " are needed: %" PRIu64 " are open, and %u threads with %zu listeners and %zu issuers whose "
+             "keys are fetched need %" PRIu64,
+             limit, open_count + needed, open_count, demand->threads,
+             demand->public_listeners + demand->admin_listeners, demand->fetched_issuers, needed);
+    return false;
+}

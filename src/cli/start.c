@@ -1,0 +1,149 @@
+#include "start.h"
+
+#include "command.h"
+#include "core_dumps.h"
+#include "descriptors.h"
+#include "privileges.h"
+#include "syscall_filter.h"
+
+#include "introspectd/cpu_quota.h"
+#include "introspectd/log.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int fail(int status, const char *text)
+{
+    fprintf(stderr, "introspectd: %s\n", text);
+    return status;
+}
+
+static bool has_descriptors(const config_t *config, unsigned threads, char *error)
+{
+    descriptor_demand_t demand = {.threads = threads,
+                                  .public_listeners = config->listener_count,
+                                  .admin_listeners = config->has_admin ? 1 : 0};
+    for (size_t i = 0; i < config->issuer_count; i++)
+        demand.fetched_issuers += config->issuers[i].jwks_file == NULL;
+    return descriptors_suffice(&demand, error);
+}
+
+/* The path of the i-th address when it is a Unix socket's; the admin's is the last. */
+static const char *unix_path(const config_t *config, size_t i)
+{
+    return i < config->listener_count ? config->listeners[i].address.unix_path : config->admin.unix_path;
+}
+
+static bool give_socket_files(const config_t *config, privileges_error_t *error)
+{
+    for (size_t i = 0; i <= config->listener_count; i++) {
+        const char *path = unix_path(config, i);
+        if (path != NULL && !privileges_give_socket_file(&config->user, path, error))
+            return false;
+    }
+    return true;
+}
+
+typedef struct notes {
+    const config_t *config;
+    char user[PRIVILEGES_USER_SIZE];
+} notes_t;
+
+static void note(const notes_t *notes, const char *path, const char *what)
+{
+    /* A path need not be UTF-8. */
+    json_t *text = json_sprintf("%s: user: %s %s %s", notes->config->file, path, what, notes->user);
+    if (text == NULL)
+        text = json_sprintf("user: a path of the config %s %s", what, notes->user);
+    log_event(LOG_LEVEL_WARN, "config_note", json_pack("{s:o}", "note", text));
+}
+
+static void note_unreadable(void *data, const char *path)
+{
+    if (access(path, R_OK) != 0)
+        note(data, path, "cannot be read, so that every reload will be refused, by");
+}
+
+/* What worked as root and will not again. */
+static void note_what_is_lost(const reload_t *reload, const config_t *config)
+{
+    notes_t notes = {.config = config};
+    privileges_user_text(&config->user, notes.user);
+    file_watch_each(reload->watch, note_unreadable, &notes);
+    for (size_t i = 0; i <= config->listener_count; i++) {
+        char directory[PATH_MAX];
+        const char *path = unix_path(config, i);
+        if (path == NULL)
+            continue;
+        snprintf(directory, sizeof(directory), "%s", path);
+        if (access(dirname(directory), W_OK | X_OK) != 0)
+            note(&notes, path, "cannot be removed at the end, nor bound again by a reload, by");
+    }
+}
+
+/* From root, if it is so, to what the config says. */
+static int confine(const reload_t *reload, const config_t *config)
+{
+    privileges_error_t error;
+    bool is_changing = privileges_will_change(&config->user);
+    if (is_changing && !give_socket_files(config, &error))
+        return fail(EXIT_OSERR, error.text);
+    if (!privileges_become(&config->user, &error))
+        return fail(EXIT_OSERR, error.text);
+    /* The kernel forbids core files when the user changes, whatever was so before. */
+    core_dumps_allow(config->allows_core_dumps);
+    if (is_changing)
+        note_what_is_lost(reload, config);
+    char filter_error[SYSCALL_FILTER_ERROR_SIZE];
+    if (config->filters_syscalls && !syscall_filter_install(filter_error))
+        return fail(EXIT_OSERR, filter_error);
+    return 0;
+}
+
+/* Threads, and from then on connections. On failure config is still the caller's, or reload->present's. */
+static int run(reload_t *reload, config_t *take_config)
+{
+    config_error_t error;
+    server_error_t server_error;
+    reload->present = reload_new_introspector(reload, take_config, &error);
+    if (reload->present == NULL)
+        return fail(EXIT_OSERR, error.text);
+    if (!server_start(reload->server, reload->present, reload->threads, &server_error))
+        return fail(EXIT_OSERR, server_error.text);
+    return 0;
+}
+
+static int open_and_run(reload_t *reload, config_t *take_config)
+{
+    privileges_error_t error;
+    server_error_t server_error;
+    char limit_error[DESCRIPTORS_ERROR_SIZE];
+    if (!privileges_may_become(&take_config->user, &error))
+        return fail(EXIT_NOPERM, error.text);
+    if (!has_descriptors(take_config, reload->threads, limit_error))
+        return fail(EXIT_OSERR, limit_error);
+    reload->server = server_open(take_config, &server_error);
+    if (reload->server == NULL)
+        return fail(EXIT_OSERR, server_error.text);
+    int status = confine(reload, take_config);
+    return status != 0 ? status : run(reload, take_config);
+}
+
+int start_server(reload_t *reload, config_t *take_config)
+{
+    reload->threads =
+        take_config->threads != 0 ? take_config->threads : cpu_quota_threads("/proc", "/sys/fs/cgroup");
+    int status = open_and_run(reload, take_config);
+    if (status == 0)
+        return 0;
+    server_close(reload->server);
+    reload->server = NULL;
+    /* The introspector has the config when there is one. */
+    if (reload->present == NULL)
+        config_free(take_config);
+    introspector_release(reload->present);
+    reload->present = NULL;
+    return status;
+}
