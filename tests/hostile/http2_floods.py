@@ -4,6 +4,7 @@ import itertools
 
 from harness import frames
 from hostile.templates import (
+    FORM,
     MARK,
     SEND_SIZE,
     STREAM,
@@ -96,10 +97,10 @@ def guesses(head, _):
 
 def basic_guesses(target, _):
     """Basic credentials that differ: eight letters of base64 are a secret's six characters."""
-    yield opening(Heads("POST", target.path))
+    heads = Heads("POST", target.path, [("content-type", FORM)])
+    yield opening(heads)
     line = b"\x0f\x08\x22Basic ZnJvbnQ6" + MARK + MARK + b"Zmlu"  # `authorization` in full (RFC 7541 section 6.2.2)
-    head = Heads("POST", target.path).later + line
-    yield from Template(headers_frame(head) + data_frame(b"token=x", frames.END_STREAM)).sends()
+    yield from Template(headers_frame(heads.later + line) + data_frame(b"token=x", frames.END_STREAM)).sends()
 
 
 def reset_inside_headers(target, peer):

@@ -36,7 +36,7 @@ def test_one_address_has_its_share_alone(attacked, world):
 
 def test_connections_that_are_there_are_served_at_the_bound(world, start_server):
     """The attacker has the callers' own address, as behind a proxy."""
-    attacked = Attacked(world, start_server, {"max_connections": MOST}, {"idle": "1m"})
+    attacked = Attacked(world, start_server, {"max_connections": MOST})
     outcome, _ = attacked.attack("many-connections", SECONDS, source="127.0.0.1")
     assert outcome["closed_by_server"] > 0, outcome
     assert attacked.refusals("connections") > 0
