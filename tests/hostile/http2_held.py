@@ -54,7 +54,7 @@ def misses_in_flight(target, peer):
     requests = Template(misses(heads.later, target)).requests()
     ended = EndedStreams()
     yield opening(heads)
-    room = IN_FLIGHT
+    room = IN_FLIGHT - 1  # the first request is in flight too
     while True:
         if room > 0:
             yield b"".join(itertools.islice(requests, room))
