@@ -101,7 +101,6 @@ class Soak:
         end = self.begun + self.options.seconds
         seconds = min(LONGEST_S, max(SHORTEST_S, self.options.seconds * WARM_UP_PART / len(names)))
         with self.mixture:
-            # Twice: what memory an attack takes depends on those before it.
             for name in names:
                 if self.is_running():
                     self.attack([name], seconds)
