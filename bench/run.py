@@ -10,6 +10,7 @@ import time
 
 import calls
 import cases
+import hostile_callers
 import memory
 import micro_figures
 import plots
@@ -47,7 +48,7 @@ def answer_len_of(workshop, pool_set):
 def check_build(chosen):
     """Says at the start what would be missed at the end."""
     tools = [chosen.build / "bench" / name for name in ("ceiling", "load", "tokens", "raw_verify", "libcount_calls.so")]
-    tools.append(chosen.build / "introspectd")
+    tools.append(chosen.binary)
     if "micro" in chosen.parts:
         tools.append(micro_figures.binary(chosen))
     missing = [str(tool) for tool in tools if not tool.exists()]
@@ -67,6 +68,7 @@ def main(arguments):
 
     reached = []
     rows = []
+    hostile_rows = []
     with servers.Workshop(chosen) as workshop:
         pool_set = pools.Pools(workshop, chosen)
         if set(chosen.parts) & TIMED_PARTS:
@@ -82,6 +84,8 @@ def main(arguments):
             write("memory", [figures])
             write("mixed", samples)
             reached += targets.memory_targets(figures)
+        if "hostile" in chosen.parts:
+            hostile_rows = hostile_callers.measure(workshop, pool_set, chosen, lambda rows: write("hostile", rows))
     if "micro" in chosen.parts:
         micro_rows = micro_figures.measure(chosen)
         write("micro", micro_rows)
@@ -90,6 +94,8 @@ def main(arguments):
     written += plots.draw_all(chosen.results)
     if rows:
         targets.print_cases(rows)
+    if hostile_rows:
+        hostile_callers.print_rows(hostile_rows)
     if reached:
         targets.print_targets(reached)
     print(f"\n{time.monotonic() - begun:.0f} s; {len(written)} files in {chosen.results}")

@@ -91,7 +91,7 @@ class Workshop:
 
     def __init__(self, settings):
         self.folder, self.build = settings.work, settings.build
-        self.introspectd = self.build / "introspectd"
+        self.introspectd = settings.binary
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, mode=0o700)
         self.log = open(self.folder / "servers.log", "w", encoding="utf-8")

@@ -5,7 +5,8 @@ import dataclasses
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("hot", "pool", "cold", "inactive", "calls", "memory", "micro")
+PARTS = ("hot", "pool", "cold", "inactive", "calls", "memory", "micro", "hostile")
+NOT_QUICK = ("hostile",)  # takes minutes however short each attack is; it is run when it is named
 SERVER_CPU = 0
 CONNECTIONS = 64
 
@@ -24,6 +25,9 @@ class Settings:
     entries: int  # in the cache of the memory part
     mixed_cache: str  # cache.max_bytes of the mixed run
     mixed_seconds: float
+    hostile_seconds: float  # of each attack, and of the load before it
+    attacks: tuple  # their names; all when there are none
+    binary: Path  # the introspectd that is measured
 
     @property
     def work(self):
@@ -33,11 +37,11 @@ class Settings:
 
 QUICK = {
     "rounds": 3, "seconds": 0.4, "pool_tokens": 5000, "cold_tokens": 5000, "forged_tokens": 50000,
-    "entries": 100000, "mixed_cache": "8MiB", "mixed_seconds": 6.0,
+    "entries": 100000, "mixed_cache": "8MiB", "mixed_seconds": 6.0, "hostile_seconds": 1.0,
 }  # fmt: skip
 FULL = {
     "rounds": 5, "seconds": 1.5, "pool_tokens": 10000, "cold_tokens": 20000, "forged_tokens": 200000,
-    "entries": 1000000, "mixed_cache": "64MiB", "mixed_seconds": 600.0,
+    "entries": 1000000, "mixed_cache": "64MiB", "mixed_seconds": 600.0, "hostile_seconds": 1.0,
 }  # fmt: skip
 
 
@@ -47,6 +51,9 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, help="runs of each server in each case")
     parser.add_argument("--seconds", type=float, help="about how long a run is")
     parser.add_argument("--mixed-seconds", type=float, help="length of the mixed run that memory is watched over")
+    parser.add_argument("--hostile-seconds", type=float, help="length of each attack")
+    parser.add_argument("--attacks", default="", help="names of attacks with commas between them; all by default")
+    parser.add_argument("--binary", type=Path, help="the introspectd to measure; the build's by default")
     parser.add_argument("--build", type=Path, default=ROOT / "build/bench", help="a build with INTROSPECTD_BENCH")
     parser.add_argument("--results", type=Path, help="where the results go; bench/results, or BUILD/results when quick")
     options = parser.parse_intermixed_args(arguments)
@@ -57,8 +64,11 @@ def parse(arguments):
     build = options.build.resolve()
     values = {
         **(QUICK if is_quick else FULL),
-        **{name: value for name in ("rounds", "seconds", "mixed_seconds") if (value := getattr(options, name)) is not None},
+        **{name: value for name in ("rounds", "seconds", "mixed_seconds", "hostile_seconds") if (value := getattr(options, name)) is not None},
     }
     results = options.results or (build / "results" if is_quick else ROOT / "bench/results")
-    parts = tuple(part for part in PARTS if part in options.words) or PARTS
-    return Settings(is_quick=is_quick, parts=parts, build=build, results=results.resolve(), **values)
+    usual = tuple(part for part in PARTS if not is_quick or part not in NOT_QUICK)
+    parts = tuple(part for part in PARTS if part in options.words) or usual
+    binary = (options.binary or build / "introspectd").resolve()
+    attacks = tuple(name for name in options.attacks.split(",") if name)
+    return Settings(is_quick=is_quick, parts=parts, build=build, binary=binary, results=results.resolve(), attacks=attacks, **values)

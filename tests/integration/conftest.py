@@ -1,9 +1,12 @@
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))  # of the hostile callers
 
 from harness.endpoint import H1_PROTOCOLS, H2_PROTOCOLS, PROTOCOLS, Endpoint
 from harness.secrecy import assert_nothing_secret_was_logged

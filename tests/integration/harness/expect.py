@@ -72,3 +72,8 @@ def throttled(response):
     error(response, 429, "temporarily_unavailable")
     assert 0 < int(response.get("retry-after")) <= 61, response
     assert response.get("www-authenticate") is None, response
+
+
+def all_served(callers):
+    """Good callers (hostile.callers) whose every request was answered."""
+    assert callers.failed() == 0 and callers.answered() > 0, (callers.statuses(), callers.troubles()[:3])

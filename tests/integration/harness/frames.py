@@ -1,4 +1,4 @@
-"""HTTP/2 frame by frame, for peers that no honest library makes."""
+"""HTTP/2 frame by frame, for peers that no honest library makes (RFC 9113 section 6)."""
 
 import struct
 
@@ -6,9 +6,11 @@ import hpack
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0x0, 0x1, 0x4, 0x6, 0x8, 0x9
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0x0, 0x1, 0x2, 0x3, 0x4, 0x6, 0x8, 0x9
 END_STREAM, END_HEADERS = 0x1, 0x4
 INITIAL_WINDOW_SIZE = 0x4
+CANCEL = 0x8
+MAX_FRAME_SIZE = 16384  # that a peer takes unless it says otherwise
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -27,11 +29,22 @@ def ping():
     return frame(PING, payload=b"whatever")
 
 
+def reset(stream):
+    return frame(RST_STREAM, stream=stream, payload=struct.pack(">I", CANCEL))
+
+
+def priority(stream, depends_on):
+    return frame(PRIORITY, stream=stream, payload=struct.pack(">IB", depends_on, 15))
+
+
+def header_lines(method, path, headers=()):
+    lines = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost")]
+    return lines + [(name.lower(), value) for name, value in headers]
+
+
 def header_block(method, path, headers=()):
     """One that does not depend on those before it."""
-    lines = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost")]
-    lines += [(name.lower(), value) for name, value in headers]
-    return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*line) for line in lines])
+    return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*line) for line in header_lines(method, path, headers)])
 
 
 def get(path, stream=1):
