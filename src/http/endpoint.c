@@ -123,6 +123,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
         answer_error(req, &UNAVAILABLE);
         return;
     }
+    worker->answered_in_turn--;
     worker_schedule_work(worker);
     undecided->endpoint = endpoint;
     undecided->introspect = worker->setup->introspect;
@@ -139,7 +140,12 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
+    if (connection_had_its_turn(req)) {
+        deferred_push(&worker->deferred, handler, req);
+        return 0;
+    }
     connection_count_request(req);
+    worker->answered_in_turn++;
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
         answer_error(req, &refusal);
