@@ -251,7 +251,10 @@ static void on_request_end(h2o_logger_t *logger, h2o_req_t *req)
     if (req->version < 0x200)
         return;
     connection_http2_t *http2 = &connection_of_request(req)->http2;
-    http2->answered += is_answered_whole(req);
+    if (is_answered_whole(req))
+        http2->answered++;
+    else
+        http2->cut_short++;
     http2->data_bytes_done += req->entity.len;
 }
 

@@ -103,16 +103,28 @@ static void end_offender(connection_t *connection, refusal_t refusal)
     connection_end_http2(connection, H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM);
 }
 
+/*
+ * Streams that ended before they were requests, or before their answer was out. The library counts streams as
+ * open and as half closed until the last of an answer is on its way, so that the difference is what is still
+ * being received.
+ */
+static uint64_t count_aborted(const connection_t *connection)
+{
+    const h2o_http2_conn_num_streams_t *streams = &library_connection(connection)->num_streams.pull;
+    uint64_t receiving = streams->open - streams->half_closed;
+    return connection->http2.scanner.opened - receiving - connection->request_count +
+           connection->http2.cut_short;
+}
+
 /* Charges what the connection has cost since the last time. False when it was ended for it. */
 static bool charge(connection_t *connection)
 {
     connection_http2_t *http2 = &connection->http2;
     const config_limits_t *limits = &connection->set->config->limits;
-    uint64_t open = library_connection(connection)->num_streams.pull.open;
-    uint64_t aborted = http2->scanner.opened - http2->answered - open;
+    uint64_t aborted = count_aborted(connection);
     uint64_t answered = http2->answered - http2->answered_seen;
     uint64_t control_frames = http2->scanner.control_frames - http2->control_frames_seen;
-    uint64_t newly_aborted = aborted > http2->aborted_seen ? aborted - http2->aborted_seen : 0;
+    uint64_t newly_aborted = aborted - http2->aborted_seen;
     http2->aborted_seen = aborted;
     http2->answered_seen = http2->answered;
     http2->control_frames_seen = http2->scanner.control_frames;

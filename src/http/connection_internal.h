@@ -22,7 +22,8 @@ typedef struct connection_http2 {
     h2o_socket_cb library_read;
     frame_scanner_t scanner;
     uint32_t trailers_stream_id;  /* whose trailers the library is being given; else 0 */
-    uint64_t answered;            /* streams whose answer went out whole */
+    uint64_t answered;            /* requests whose answer went out whole */
+    uint64_t cut_short;           /* and those whose answer did not */
     uint64_t aborted_seen;        /* streams that ended without one, as charged so far */
     uint64_t answered_seen;       /* and those that were set against them */
     uint64_t control_frames_seen; /* as charged so far */
