@@ -99,39 +99,45 @@ static const reply_error_t *refuse(authentication_t *authentication, const attem
     return &THROTTLED;
 }
 
-static const reply_error_t *try_attempt(authentication_t *authentication, attempt_t *attempt,
-                                        const client_t **client)
+static const client_t *try_attempt(authentication_t *authentication, attempt_t *attempt,
+                                   const reply_error_t **error)
 {
     unsigned retry_after_s;
     if (connection_authentication_has_failed(attempt->req)) {
         identify(attempt);
         retry_after_s = throttle_refuses(authentication->throttle, &attempt->throttled);
-        if (retry_after_s > 0)
-            return refuse(authentication, attempt, retry_after_s);
+        if (retry_after_s > 0) {
+            *error = refuse(authentication, attempt, retry_after_s);
+            return NULL;
+        }
     }
-    *client = evaluate(attempt);
-    if (*client != NULL)
-        return NULL;
+    const client_t *client = evaluate(attempt);
+    if (client != NULL)
+        return client;
     identify(attempt);
     retry_after_s = throttle_charge(authentication->throttle, &attempt->throttled);
-    return retry_after_s > 0 ? refuse(authentication, attempt, retry_after_s) : &INVALID_CLIENT;
+    *error = retry_after_s > 0 ? refuse(authentication, attempt, retry_after_s) : &INVALID_CLIENT;
+    return NULL;
 }
 
-const reply_error_t *authentication_check(authentication_t *authentication, h2o_req_t *req,
-                                          slice_t authorization, const request_body_t *body,
-                                          const client_t **client)
+const client_t *authentication_check(authentication_t *authentication, h2o_req_t *req, slice_t authorization,
+                                     const request_body_t *body, const reply_error_t **error)
 {
     introspect_worker_t *introspect = worker_of(req)->setup->introspect;
-    if (authorization.base != NULL) {
-        if (body->client_secret.base != NULL)
-            return &TWO_METHODS;
-        *client = introspect_recall_basic(introspect, authorization);
-        if (*client != NULL)
-            return NULL;
-    } else if (body->client_secret.base == NULL) {
+    if (authorization.base != NULL && body->client_secret.base != NULL) {
+        *error = &TWO_METHODS;
+        return NULL;
+    }
+    if (authorization.base == NULL && body->client_secret.base == NULL) {
         /* No guess: it costs nothing and tells nobody anything. */
-        return &INVALID_CLIENT;
+        *error = &INVALID_CLIENT;
+        return NULL;
+    }
+    if (authorization.base != NULL) {
+        const client_t *client = introspect_recall_basic(introspect, authorization);
+        if (client != NULL)
+            return client;
     }
     attempt_t attempt = {.req = req, .introspect = introspect, .authorization = authorization, .body = body};
-    return try_attempt(authentication, &attempt, client);
+    return try_attempt(authentication, &attempt, error);
 }

@@ -24,13 +24,13 @@ bool authentication_init(authentication_t *authentication) __attribute__((warn_u
 void authentication_deinit(authentication_t *authentication);
 
 /*
- * NULL with *client set, or the error to answer with, whose Retry-After is then among the answer's headers
- * if it is 429; an HTTP/1 connection is closed behind that. authorization is the header's value, absent when
- * there is none, and body the request's. On the request's thread, whose worker must have an
- * introspect_worker_t.
+ * The client that sent the request, or NULL with *error, the one to answer with. If that is 429, Retry-After
+ * is among the answer's headers by then, and an HTTP/1 connection is closed behind it. authorization is the
+ * header's value, absent when there is none, and body the request's. On the request's thread, whose worker
+ * must have an introspect_worker_t.
  */
-const reply_error_t *authentication_check(authentication_t *authentication, h2o_req_t *req,
-                                          slice_t authorization, const request_body_t *body,
-                                          const client_t **client) __attribute__((warn_unused_result));
+const client_t *authentication_check(authentication_t *authentication, h2o_req_t *req, slice_t authorization,
+                                     const request_body_t *body, const reply_error_t **error)
+    __attribute__((warn_unused_result));
 
 #endif

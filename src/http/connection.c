@@ -11,6 +11,9 @@
 static const char HTTP2_PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { HTTP2_PREFACE_LEN = sizeof(HTTP2_PREFACE) - 1 };
 
+/* What an HTTP/1 connection may have handled in one turn of the loop. */
+enum { CALLERS_PIPELINED_REQUESTS = 16, PIPELINED_REQUESTS = 1 };
+
 void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts,
                          connection_counts_t *counts)
 {
@@ -205,6 +208,18 @@ void connection_count_request(h2o_req_t *req)
         refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
         req->http1_is_persistent = 0;
     }
+}
+
+bool connection_had_its_turn(h2o_req_t *req)
+{
+    connection_t *connection = connection_of_request(req);
+    if (req->version >= 0x200)
+        return false;
+    if (connection->turn != connection->set->turn)
+        connection->turn_requests = 0;
+    connection->turn = connection->set->turn;
+    return connection->turn_requests++ >=
+           (connection->is_callers ? CALLERS_PIPELINED_REQUESTS : PIPELINED_REQUESTS);
 }
 
 void connection_note_caller(h2o_req_t *req, bool is_proved)

@@ -30,6 +30,7 @@ typedef struct connection_set {
     h2o_linklist_t
         touched; /* HTTP/2 connections that the library may have stopped reading from in this turn */
     size_t count;
+    uint64_t turn;            /* of the loop: the worker counts it */
     struct timeval walked_at; /* by the system's clock, and by the monotonic one */
     int64_t walked_ms;
     struct timeval clock_stepped_at; /* nothing is taken to have begun before */
@@ -72,6 +73,13 @@ miss_flow_t *connection_miss_flow(h2o_req_t *req);
 
 /* Counts a request of the connection; closes an HTTP/1 connection behind it when it was the last allowed. */
 void connection_count_request(h2o_req_t *req);
+
+/*
+ * Whether an HTTP/1 connection has had its share of this turn of the loop: pipelined requests would be
+ * handled one after the other, and nobody else's between them. Call once a request. HTTP/2 has its share
+ * elsewhere.
+ */
+bool connection_had_its_turn(h2o_req_t *req);
 
 /* Notes that a caller proved who it is, or failed to: the connections of callers get more done in a turn. */
 void connection_note_caller(h2o_req_t *req, bool is_proved);

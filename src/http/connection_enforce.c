@@ -65,9 +65,13 @@ static bool is_over(const walk_t *walk, int64_t since_ms, int64_t timeout_s)
     return walk->now_ms - since_ms >= timeout_s * 1000;
 }
 
-/* Whether the connection has been without a request for too long. */
+/* Whether the connection has been without a request for too long. Most requests come and go between two
+ * walks. */
 static bool is_idle_too_long(const walk_t *walk, connection_t *connection, bool has_request)
 {
+    uint64_t requests = connection->request_count + connection->http2.scanner.opened;
+    has_request = has_request || requests != connection->requests_seen;
+    connection->requests_seen = requests;
     if (has_request)
         connection->idle_since_ms = 0;
     else if (connection->idle_since_ms == 0)

@@ -47,11 +47,14 @@ struct connection {
     connection_protocol_t protocol;
     connection_http2_t http2;
     miss_flow_t misses;
-    uint64_t request_count;  /* that came to the endpoint */
-    int64_t idle_since_ms;   /* since when it was seen without a request; 0 with one */
-    int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */
-    bool is_callers;         /* the last of its requests that said who asks proved it */
-    bool is_seen;            /* in this walk */
+    uint64_t request_count;         /* that came to the endpoint */
+    uint64_t turn;                  /* of its latest HTTP/1 request */
+    unsigned turn_requests;         /* in that */
+    uint64_t requests_seen;         /* when it was last walked over */
+    int64_t idle_since_ms;          /* since when it was seen without a request; 0 with one */
+    int64_t ending_since_ms;        /* since when it was seen without the library; 0: it is served */
+    bool is_callers;                /* the last of its requests that said who asks proved it */
+    bool is_seen;                   /* in this walk */
     bool authentication_has_failed; /* while failures were throttled */
     /* Set while draining. */
     bool has_request;

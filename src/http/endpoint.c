@@ -123,6 +123,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
         answer_error(req, &UNAVAILABLE);
         return;
     }
+    worker->answered_in_turn--;
     worker_schedule_work(worker);
     undecided->endpoint = endpoint;
     undecided->introspect = worker->setup->introspect;
@@ -139,33 +140,36 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
+    if (connection_had_its_turn(req)) {
+        deferred_push(&worker->deferred, handler, req);
+        return 0;
+    }
     connection_count_request(req);
+    worker->answered_in_turn++;
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
         answer_error(req, &refusal);
         return 0;
     }
-    const reply_error_t *error = NULL;
     const char *problem = request_body_parse(head.body_type, req->entity.base, req->entity.len, &body);
     reply_error_t malformed = {400, "invalid_request", problem};
+    const reply_error_t *error = &malformed;
     /* A caller who proves who it is by a header learns what is wrong with its body; nobody else has to be
      * told more. */
     if (problem == NULL || head.authorization.base != NULL)
-        error = authentication_check(endpoint->authentication, req, head.authorization, &body, &client);
+        client = authentication_check(endpoint->authentication, req, head.authorization, &body, &error);
     connection_note_caller(req, client != NULL);
     /* It has served its purpose; the bytes are the request's. */
     if (body.client_secret.base != NULL)
         OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);
-    if (error == NULL && problem != NULL)
-        error = &malformed;
-    if (error == NULL && body.token.base == NULL)
-        error = &NO_TOKEN;
-    if (error != NULL) {
-        request_body_deinit(&body);
-        answer_error(req, error);
+    if (client != NULL && problem == NULL && body.token.base != NULL) {
+        answer_token(endpoint, req, client, &body);
         return 0;
     }
-    answer_token(endpoint, req, client, &body);
+    if (client != NULL)
+        error = problem != NULL ? &malformed : &NO_TOKEN;
+    request_body_deinit(&body);
+    answer_error(req, error);
     return 0;
 }
 

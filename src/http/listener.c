@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -95,6 +96,12 @@ bool listener_share(listener_t *listener, const listener_t *present, const confi
     *listener = (listener_t){.id = present->id, .tls = take_tls, .address = address};
     listener->fd = fcntl(present->fd, F_DUPFD_CLOEXEC, 0);
     return listener->fd != -1 || fail(address, strerror(errno), error, error_size);
+}
+
+void listener_set_receive_buffer(const listener_t *listener, size_t bytes)
+{
+    int size = bytes > INT_MAX ? INT_MAX : (int)bytes;
+    (void)setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
 void listener_stop(listener_t *listener)

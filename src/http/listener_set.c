@@ -76,6 +76,8 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
     bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
                                     : listener_bind(listener, address, tls, reason, sizeof(reason));
     listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
+    if (is_added && from != NULL)
+        listener_set_receive_buffer(listener, config->limits.receive_buffer_bytes);
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;

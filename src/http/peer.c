@@ -56,7 +56,8 @@ static size_t gather_lines(const h2o_req_t *req, slice_t lines[FORWARDED_MAX_HOP
 ip_address_t peer_of_request(const peer_t *peer, const h2o_req_t *req, const config_t *config)
 {
     slice_t lines[FORWARDED_MAX_HOPS];
-    if (!peer_is_trusted(peer, config))
+    /* Who is trusted to speak the PROXY protocol is believed in a header only where one is said to be. */
+    if (config->trusted_proxy_count == 0 || !peer_is_trusted(peer, config))
         return peer->address;
     size_t first = gather_lines(req, lines);
     return forwarded_peer(peer->address, lines + first, FORWARDED_MAX_HOPS - first, config->trusted_proxies,

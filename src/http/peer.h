@@ -34,8 +34,8 @@ bool peer_is_trusted(const peer_t *peer, const config_t *config);
 void peer_follow_proxy_header(peer_t *peer, const proxy_header_t *header);
 
 /*
- * Who sent req on a connection of peer: by X-Forwarded-For if peer is trusted, else peer itself. Ask before
- * trailers are among the headers (RFC 9110 section 6.5.1 lets no such field be one).
+ * Who sent req on a connection of peer: by X-Forwarded-For if peer is trusted, else peer itself. req must
+ * have no trailers (connection_has_trailers): a proxy may pass them on as the client sent them.
  */
 ip_address_t peer_of_request(const peer_t *peer, const h2o_req_t *req, const config_t *config);
 

@@ -1,6 +1,7 @@
 #include "tls.h"
 
 #include "client_authorities.h"
+#include "key_updates.h"
 #include "session_tickets.h"
 
 #include "introspectd/file.h"
@@ -121,6 +122,10 @@ static bool set_up(SSL_CTX *context, const config_listener_t *listener, const SS
     }
     if (!use_private_key(context, listener->private_key_file)) {
         describe("not the certificate's PEM private key", listener->private_key_file, error, error_size);
+        return false;
+    }
+    if (!key_updates_bound(context)) {
+        snprintf(error, error_size, "out of memory");
         return false;
     }
     if (!session_tickets_enable(context, listener->ticket_lifetime_s, predecessor)) {

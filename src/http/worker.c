@@ -64,7 +64,10 @@ static void on_accept(h2o_socket_t *socket, const char *error)
 {
     if (error != NULL)
         return;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(socket->data); i++)
+    const worker_listener_t *listener = socket->data;
+    /* A connection costs as much as some requests: where these are answered, those who come and go wait. */
+    int max = listener->worker->has_answered ? 1 : ACCEPTS_PER_TURN;
+    for (int i = 0; i < max && accept_one(socket->data); i++)
         ;
 }
 
@@ -225,16 +228,35 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
     register_handlers(path, data);
 }
 
+/*
+ * While others are answered, misses get as much time as these take, so that a few tokens that are dear to
+ * verify do not keep everybody else waiting; without others there is nobody to keep waiting.
+ */
+static void run_misses(worker_t *worker)
+{
+    int64_t began_us = clock_monotonic_us();
+    worker->miss_credit_us += began_us - worker->work_ended_us;
+    if (!worker->has_answered || worker->miss_credit_us > MISSES_PER_TURN_US)
+        worker->miss_credit_us = MISSES_PER_TURN_US;
+    if (worker->miss_credit_us > 0) {
+        miss_queue_run(&worker->misses, worker->miss_credit_us);
+        worker->miss_credit_us -= clock_monotonic_us() - began_us;
+    }
+}
+
 static void on_work(h2o_timeout_entry_t *entry)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
     worker->has_worked = true;
-    miss_queue_run(&worker->misses, MISSES_PER_TURN_US);
+    deferred_run(&worker->deferred);
+    worker->has_answered = worker->has_answered || worker->answered_in_turn > 0;
+    run_misses(worker);
     connection_set_resume(&worker->connections);
     if (clock_monotonic_ms() >= worker->enforce_next_ms) {
         worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
         connection_set_enforce(&worker->connections);
     }
+    worker->work_ended_us = clock_monotonic_us();
 }
 
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup,
@@ -248,6 +270,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
     worker->setup = take_setup;
     configure(worker, register_handlers, data);
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts, counts);
+    deferred_init(&worker->deferred);
     miss_queue_init(&worker->misses, 0); /* follow_limits sets it */
     worker->change_marker.run = finish_change;
     worker->work.cb = on_work;
@@ -287,9 +310,13 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
+    worker->connections.turn++;
+    worker->has_answered = worker->answered_in_turn > 0;
+    worker->answered_in_turn = 0;
     bool can_resume = connection_set_can_resume(&worker->connections);
     bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
-    if (can_resume || is_to_enforce || !miss_queue_is_empty(&worker->misses))
+    if (can_resume || is_to_enforce || !deferred_is_empty(&worker->deferred) ||
+        !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
     if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
         max_wait_ms = CONNECTION_ENFORCE_PERIOD_MS;

@@ -9,6 +9,7 @@
 #define INTROSPECTD_HTTP_WORKER_H
 
 #include "connection.h"
+#include "deferred.h"
 #include "miss_queue.h"
 #include "worker_setup.h"
 
@@ -27,7 +28,13 @@ struct worker {
                                 descriptors */
     connection_set_t connections;
     int64_t enforce_next_ms; /* when connection_set_enforce is due */
+    deferred_t deferred;
     miss_queue_t misses;
+    size_t answered_in_turn; /* requests that needed no verification */
+    bool has_answered;       /* in this turn or the last one */
+    int64_t
+        miss_credit_us; /* what misses may take while others are answered; below 0: what they took too much */
+    int64_t work_ended_us;    /* when on_work last ended */
     h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
     bool has_worked;          /* in this turn */
     h2o_multithread_receiver_t receiver;

@@ -8,7 +8,9 @@ import tempfile
 import pytest
 
 from harness import expect
-from harness.endpoint import Endpoint, basic, form_body
+from harness.endpoint import FORM, Endpoint, basic, form_body
+from harness.http1 import ConnectionEnded
+from harness.http2 import StreamReset
 from harness.proxies import LOCAL, PROXY, UNSPEC, Proxied, binary, v1, v2
 from harness.server import Server, free_port, wait_until
 
@@ -51,7 +53,8 @@ class Throttling:
         for place in ("direct", "behind"):
             for protocol in ("h1", "h2c", "tls-h1", "tls-h2"):
                 port = ports[place + ("-tls" if protocol.startswith("tls") else "")]
-                self.endpoints[f"{place}-{protocol}"] = Endpoint(protocol, ("127.0.0.1", port), certificate_file=directory / "tls.crt")
+                address = ("127.0.0.1", port)
+                self.endpoints[f"{place}-{protocol}"] = Endpoint(protocol, address, certificate_file=directory / "tls.crt")
         config = world.config(
             listen=listen,
             trusted_proxies=["127.0.0.1", "127.0.0.8/29", "10.0.0.0/8", "fd00::/8"],
@@ -136,6 +139,21 @@ def test_client_that_a_trusted_proxy_forwards_for_is_charged(throttling, protoco
         assert not throttling.is_free(name, forwarded=forwarded), forwarded
 
 
+def test_trailers_name_nobody(throttling):
+    """A proxy may pass them on as the client sent them, and the library shows them as the last of the headers."""
+    client, body = new_address(), form_body(("token", "x"))
+    throttling.exhaust("direct-h2c", forwarded=[client])
+    with throttling.endpoints["direct-h2c"].connect() as connection:
+        headers = [WRONG, ("content-type", FORM), ("x-forwarded-for", client)]
+        stream = connection.start("POST", "/introspect", headers, body, ends=False)
+        connection.h2.send_headers(stream, [("x-forwarded-for", new_address())], end_stream=True)
+        connection._flush()
+        try:
+            assert connection.response(stream).status in (400, 429)
+        except (ConnectionEnded, StreamReset):
+            pass  # trailers need not be taken at all
+
+
 def test_client_that_is_named_behind_the_clients_claim_is_free(throttling):
     claimed = new_address()
     throttling.exhaust("direct-h1", forwarded=[claimed])
@@ -168,10 +186,12 @@ def test_proxy_that_speaks_for_itself_is_believed(throttling):
     assert throttling.is_free("behind-h1", header=local, forwarded=[new_address()])
 
 
-@pytest.mark.parametrize(("header", "source"), [(b"PROXY UNKNOWN\r\n", "127.0.0.9"), (binary(PROXY, UNSPEC), "127.0.0.10")], ids=["v1", "v2"])
+@pytest.mark.parametrize(
+    ("header", "source"), [(b"PROXY UNKNOWN\r\n", "127.0.0.9"), (binary(PROXY, UNSPEC), "127.0.0.10")], ids=["v1", "v2"]
+)
 def test_somebody_unknown_is_charged_to_the_proxy_and_not_believed(throttling, header, source):
-    forwarded = lambda: [new_address()]  # noqa: E731
-    assert throttling.exhaust("behind-h1", header=header, source=source, forwarded=forwarded) >= FREE_FAILURES
+    how = {"header": header, "source": source, "forwarded": lambda: [new_address()]}
+    assert throttling.exhaust("behind-h1", **how) >= FREE_FAILURES
     assert throttling.is_free("behind-h1", header=header, source="127.0.0.11")
 
 

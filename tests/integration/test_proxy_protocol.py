@@ -65,7 +65,8 @@ class Behind:
         port = free_port()
         listen.append({"address": f"127.0.0.1:{port}"})
         self.direct = Endpoint("h1", ("127.0.0.1", port))
-        self.config = world.config(listen=listen, trusted_proxies=["127.0.0.1", "127.0.0.8/29", "10.0.0.0/8"], shutdown_timeout="5s")
+        trusted = ["127.0.0.1", "127.0.0.8/29", "10.0.0.0/8"]
+        self.config = world.config(listen=listen, trusted_proxies=trusted, shutdown_timeout="5s")
         addresses = [endpoint.address for endpoint in [*self.endpoints.values(), self.direct]]
         self.server = Server(self.directory, self.config, world.files, addresses)
 

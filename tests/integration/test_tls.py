@@ -1,9 +1,11 @@
 """What a listener's TLS takes and refuses (RFC 9325), whom it takes for a client, and how long a session can be resumed."""
 
+import contextlib
 import datetime
 import re
 import ssl
 import subprocess
+import threading
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,6 +22,8 @@ BOTH_VERSIONS = pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3], ids=["TLS
 TLS = 1  # the place of the TLS listener among those of World.listeners
 
 LOWEST_LEVEL = "ALL:@SECLEVEL=0"
+
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -152,6 +156,34 @@ def test_renegotiation_is_refused(by_key):
     assert not is_done and "SSL routines" in answer and "verify return" not in answer, text
 
 
+def key_updates(endpoint, count):
+    """Sends changes of keys, then a request. Gives what was received."""
+    host, port = endpoint.address
+    command = ["openssl", "s_client", "-tls1_3", "-connect", f"{host}:{port}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        with contextlib.suppress(BrokenPipeError):
+            for _ in range(count):
+                process.stdin.write(b"k\n")
+                process.stdin.flush()
+                # One command is read at a time.
+                while process.stderr.readline() not in (b"KEYUPDATE\n", b""):
+                    pass
+            process.stdin.write(HEAD)
+            process.stdin.flush()
+        # Until the server closes: at the end of its input the client would not wait for the answer.
+        received = process.stdout.read()
+        limit.cancel()
+        return received
+
+
+def test_changes_of_keys_are_bounded(by_key):
+    """The bound is for a connection, and far above what a good client needs (RFC 8446 section 5.5)."""
+    assert b"HTTP/1.1 404 " in key_updates(by_key["EC"], 16)
+    assert b"HTTP/1.1" not in key_updates(by_key["EC"], 17)
+
+
 @BOTH_VERSIONS
 def test_a_protocol_that_is_not_ours(by_key, version):
     """Cross-protocol attacks live on servers that do not look (RFC 9325 section 3.8)."""
@@ -160,7 +192,7 @@ def test_a_protocol_that_is_not_ours(by_key, version):
 
 
 def test_no_early_data(by_key, directory):
-    _, text = handshake(by_key["EC"], "-tls1_3", "-sess_out", directory / "session", stdin=HEAD)
+    _, text = handshake(by_key["EC"], "-tls1_3", "-ign_eof", "-sess_out", directory / "session", stdin=HEAD)
     _, text = openssl("sess_id", "-in", directory / "session", "-noout", "-text")
     assert "Max Early Data: 0" in text, text
 
@@ -311,12 +343,10 @@ def test_authorities_that_cannot_be_read_change_nothing(world, endpoint, reloads
 
 # Sessions
 
-HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
 
 def ticket_key_name(endpoint, directory):
     """The name of the key that seals tickets now: their first 16 bytes."""
-    handshake(endpoint, "-tls1_2", "-sess_out", directory / "session", stdin=HEAD)
+    handshake(endpoint, "-tls1_2", "-ign_eof", "-sess_out", directory / "session", stdin=HEAD)
     _, text = openssl("sess_id", "-in", directory / "session", "-noout", "-text")
     return text.split("0000 - ")[1].splitlines()[0]
 

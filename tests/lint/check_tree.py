@@ -24,7 +24,7 @@ HEADER_ONLY = {"slice.h": "base", "hex.h": "base", "byte_lanes.h": "base"}
 
 TLS_FILES = [
     f"src/http/{module}.{kind}"
-    for module in ("tls", "listener", "ticket_keys", "session_tickets", "client_authorities")
+    for module in ("tls", "listener", "ticket_keys", "session_tickets", "client_authorities", "key_updates")
     for kind in "ch"
 ]
 

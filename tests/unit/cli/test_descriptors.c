@@ -94,7 +94,7 @@ static void test_raise(void **state)
 static int find_bound(void)
 {
     char error[DESCRIPTORS_ERROR_SIZE] = "";
-    char expected[64];
+    char expected[128];
     const descriptor_demand_t *demand = &DESCRIPTOR_DEMAND_LEAST;
     rlim_t needed = (rlim_t)descriptors_needed(demand);
     for (int fd = 3; fd < 1024; fd++)

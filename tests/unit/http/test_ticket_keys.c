@@ -273,7 +273,7 @@ static void *use_keys(void *data)
     }
     EVP_MAC_free(fetched);
     ticket_keys_release(keys);
-    return (void *)failures; /* NOLINT(performance-no-int-to-ptr) */
+    return (void *)failures;
 }
 
 static void test_threads_share_keys_that_rotate(void **state)

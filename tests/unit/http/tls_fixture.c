@@ -136,38 +136,48 @@ static bool step(SSL *ssl, bool *is_done)
 }
 
 /* In TLS 1.3 a client is done before the server has looked at its certificate. */
-static bool shake_hands(SSL *client, SSL *server)
+bool tls_pair_connect(const tls_pair_t *pair)
 {
     bool client_is_done = false;
     bool server_is_done = false;
     while (!client_is_done || !server_is_done) {
-        if (!step(client, &client_is_done) || !step(server, &server_is_done))
+        if (!step(pair->client, &client_is_done) || !step(pair->server, &server_is_done))
             return false;
     }
     char byte = 'x';
-    return SSL_write(server, &byte, 1) == 1 && SSL_read(client, &byte, 1) == 1;
+    return SSL_write(pair->server, &byte, 1) == 1 && SSL_read(pair->client, &byte, 1) == 1;
 }
 
-tls_outcome_t tls_call(SSL_CTX *server_context, tls_caller_t *caller)
+tls_pair_t tls_pair_new(SSL_CTX *server, const tls_caller_t *caller)
 {
-    SSL *client = new_client(caller);
-    SSL *server = SSL_new(server_context);
+    tls_pair_t pair = {new_client(caller), SSL_new(server)};
     BIO *near;
     BIO *far;
-    assert_non_null(server);
+    assert_non_null(pair.server);
     assert_int_equal(BIO_new_bio_pair(&near, 0, &far, 0), 1);
-    SSL_set_bio(client, near, near);
-    SSL_set_bio(server, far, far);
-    SSL_set_accept_state(server);
+    SSL_set_bio(pair.client, near, near);
+    SSL_set_bio(pair.server, far, far);
+    SSL_set_accept_state(pair.server);
+    return pair;
+}
+
+void tls_pair_free(tls_pair_t *pair)
+{
+    SSL_free(pair->client);
+    SSL_free(pair->server);
+}
+
+tls_outcome_t tls_call(SSL_CTX *server, tls_caller_t *caller)
+{
+    tls_pair_t pair = tls_pair_new(server, caller);
     tls_outcome_t outcome = TLS_REFUSED;
-    if (shake_hands(client, server)) {
-        outcome = SSL_session_reused(server) ? TLS_RESUMED : TLS_NEW;
+    if (tls_pair_connect(&pair)) {
+        outcome = SSL_session_reused(pair.server) ? TLS_RESUMED : TLS_NEW;
         SSL_SESSION_free(caller->session);
-        caller->session = SSL_get1_session(client);
+        caller->session = SSL_get1_session(pair.client);
         /* Else OpenSSL takes the session for one that failed. */
-        SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_set_shutdown(pair.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
-    SSL_free(client);
-    SSL_free(server);
+    tls_pair_free(&pair);
     return outcome;
 }

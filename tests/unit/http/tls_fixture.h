@@ -4,6 +4,8 @@
 
 #include "tls.h"
 
+#include <stdbool.h>
+
 typedef struct identity {
     EVP_PKEY *key;
     X509 *certificate;
@@ -38,6 +40,17 @@ typedef struct tls_caller {
 } tls_caller_t;
 
 typedef enum tls_outcome { TLS_REFUSED, TLS_NEW, TLS_RESUMED } tls_outcome_t;
+
+/* Both ends of a connection, before its handshake. */
+typedef struct tls_pair {
+    SSL *client;
+    SSL *server;
+} tls_pair_t;
+
+tls_pair_t tls_pair_new(SSL_CTX *server, const tls_caller_t *caller);
+void tls_pair_free(tls_pair_t *pair);
+/* The handshake and a byte from the server; false when it fails. */
+bool tls_pair_connect(const tls_pair_t *pair);
 
 /* One connection, with a byte sent to the caller so that it has its tickets. */
 tls_outcome_t tls_call(SSL_CTX *server, tls_caller_t *caller);

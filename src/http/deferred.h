@@ -1,0 +1,25 @@
+/*
+ * deferred: requests that wait for the next turn of the event loop, because their connection has had its
+ * share of this one. An entry dies with its request. Belongs to one thread.
+ */
+#ifndef INTROSPECTD_HTTP_DEFERRED_H
+#define INTROSPECTD_HTTP_DEFERRED_H
+
+#include <h2o.h>
+#include <stdbool.h>
+
+typedef struct deferred {
+    h2o_linklist_t waiting; /* oldest first */
+} deferred_t;
+
+void deferred_init(deferred_t *deferred);
+
+/* Has handler asked again for req, when deferred_run is called. */
+void deferred_push(deferred_t *deferred, h2o_handler_t *handler, h2o_req_t *req);
+
+bool deferred_is_empty(deferred_t *deferred);
+
+/* Asks the handlers of those that wait now. From within the event loop. */
+void deferred_run(deferred_t *deferred);
+
+#endif
