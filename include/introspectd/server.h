@@ -32,6 +32,9 @@ bool server_check(const config_t *config, server_error_t *error) __attribute__((
  */
 server_t *server_open(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
+/* Never more than max connections from then on, whatever a config allows. Before server_start. */
+void server_bound_connections(server_t *server, uint64_t max);
+
 /*
  * Starts `threads` loops on an open server, once. introspector, which is acquired, must be the one of the
  * config that the server was opened with. One line "listening" is logged per listener. On false, with *error

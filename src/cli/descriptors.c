@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -51,19 +50,29 @@ uint64_t descriptors_raise_limit(void)
     return present_limit();
 }
 
+/* Of the first ones, up to where nothing is open any more. */
+static uint64_t count_open(uint64_t limit)
+{
+    enum { BEYOND = 1024 };
+    uint64_t open_count = 0;
+    for (int fd = 0; fd < BEYOND && (uint64_t)fd < limit; fd++)
+        open_count += fcntl(fd, F_GETFD) != -1;
+    return open_count;
+}
+
+uint64_t descriptors_for_connections(const descriptor_demand_t *demand)
+{
+    uint64_t limit = present_limit();
+    uint64_t others = count_open(limit) + descriptors_needed(demand) - CONNECTIONS;
+    return limit > others ? limit - others : 0;
+}
+
 bool descriptors_suffice(const descriptor_demand_t *demand, char *error)
 {
     uint64_t limit = present_limit();
     uint64_t needed = descriptors_needed(demand);
-    uint64_t open_count = 0;
-    uint64_t free_count = 0;
-    for (int fd = 0; free_count < needed && fd < INT_MAX && (uint64_t)fd < limit; fd++) {
-        if (fcntl(fd, F_GETFD) == -1)
-            free_count++;
-        else
-            open_count++;
-    }
-    if (free_count >= needed)
+    uint64_t open_count = count_open(limit);
+    if (limit >= open_count + needed)
         return true;
     snprintf(error, DESCRIPTORS_ERROR_SIZE,
              "the limit of open files (RLIMIT_NOFILE) is %" PRIu64 ", at least %" PRIu64

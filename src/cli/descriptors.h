@@ -29,6 +29,9 @@ uint64_t descriptors_needed(const descriptor_demand_t *demand);
 /* Raises the limit (RLIMIT_NOFILE) to the highest that is allowed; gives what holds then. */
 uint64_t descriptors_raise_limit(void);
 
+/* How many connections there is room for beside what demand needs, before any of that is open. */
+uint64_t descriptors_for_connections(const descriptor_demand_t *demand);
+
 enum { DESCRIPTORS_ERROR_SIZE = 256 };
 
 /* Whether the limit leaves what demand needs. False with *error, of that size, filled: one line. */

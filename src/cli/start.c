@@ -20,14 +20,14 @@ static int fail(int status, const char *text)
     return status;
 }
 
-static bool has_descriptors(const config_t *config, unsigned threads, char *error)
+static descriptor_demand_t demand_of(const config_t *config, unsigned threads)
 {
     descriptor_demand_t demand = {.threads = threads,
                                   .public_listeners = config->listener_count,
                                   .admin_listeners = config->has_admin ? 1 : 0};
     for (size_t i = 0; i < config->issuer_count; i++)
         demand.fetched_issuers += config->issuers[i].jwks_file == NULL;
-    return descriptors_suffice(&demand, error);
+    return demand;
 }
 
 /* The path of the i-th address when it is a Unix socket's; the admin's is the last. */
@@ -122,11 +122,14 @@ static int open_and_run(reload_t *reload, config_t *take_config)
     char limit_error[DESCRIPTORS_ERROR_SIZE];
     if (!privileges_may_become(&take_config->user, &error))
         return fail(EXIT_NOPERM, error.text);
-    if (!has_descriptors(take_config, reload->threads, limit_error))
+    descriptor_demand_t demand = demand_of(take_config, reload->threads);
+    if (!descriptors_suffice(&demand, limit_error))
         return fail(EXIT_OSERR, limit_error);
+    uint64_t max_connections = descriptors_for_connections(&demand);
     reload->server = server_open(take_config, &server_error);
     if (reload->server == NULL)
         return fail(EXIT_OSERR, server_error.text);
+    server_bound_connections(reload->server, max_connections);
     int status = confine(reload, take_config);
     return status != 0 ? status : run(reload, take_config);
 }

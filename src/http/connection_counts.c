@@ -7,6 +7,7 @@
 
 struct connection_counts {
     _Atomic unsigned total;
+    unsigned max;
     peer_table_t *by_address;
 };
 
@@ -15,6 +16,7 @@ connection_counts_t *connection_counts_new(unsigned max_connections)
     connection_counts_t *counts = calloc(1, sizeof(*counts));
     if (counts == NULL)
         return NULL;
+    counts->max = max_connections;
     counts->by_address = peer_table_new(max_connections);
     if (counts->by_address == NULL) {
         free(counts);
@@ -35,6 +37,8 @@ bool connection_count_in(connection_counts_t *counts, connection_count_t *count,
 {
     if (counts == NULL)
         return true;
+    if (max > counts->max)
+        max = counts->max;
     if (atomic_fetch_add(&counts->total, 1) >= max) {
         atomic_fetch_sub(&counts->total, 1);
         return false;

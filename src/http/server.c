@@ -17,6 +17,7 @@ struct server {
     authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
     listener_set_t listeners;
+    unsigned max_connections;    /* that there are descriptors for */
     connection_counts_t *counts; /* of the request threads */
     worker_t **workers;          /* the request threads, then the operations thread */
     size_t worker_count;
@@ -26,8 +27,8 @@ enum {
     /* Lines about refused tokens per second. */
     LOG_BURST = 100,
     LOG_PERIOD_MS = 1000,
-    /* Above what a config may allow, so that the table of addresses is never what is full. */
-    MAX_COUNTED_CONNECTIONS = 1 << 20
+    /* As many as a config may allow. */
+    MAX_CONNECTIONS = 1000000
 };
 
 bool server_check(const config_t *config, server_error_t *error)
@@ -71,7 +72,7 @@ static bool add_worker(server_t *server, worker_register_cb *register_handlers, 
 static bool start_workers(server_t *server, unsigned threads, server_error_t *error)
 {
     server->workers = calloc((size_t)threads + 1, sizeof(*server->workers));
-    server->counts = connection_counts_new(MAX_COUNTED_CONNECTIONS);
+    server->counts = connection_counts_new(server->max_connections);
     bool is_complete = server->workers != NULL && server->counts != NULL;
     for (unsigned i = 0; is_complete && i < threads; i++)
         is_complete = add_worker(server, register_endpoint,
@@ -143,11 +144,17 @@ server_t *server_open(const config_t *config, server_error_t *error)
         snprintf(error->text, sizeof(error->text), "out of memory");
         return NULL;
     }
+    server->max_connections = MAX_CONNECTIONS;
     if (!listener_set_open(&server->listeners, config, NULL, error)) {
         server_close(server);
         return NULL;
     }
     return server;
+}
+
+void server_bound_connections(server_t *server, uint64_t max)
+{
+    server->max_connections = max < MAX_CONNECTIONS ? (unsigned)max : MAX_CONNECTIONS;
 }
 
 void server_close(server_t *server)

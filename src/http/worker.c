@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "library_errors.h"
+#include "refusals.h"
 
 #include "introspectd/clock.h"
 
@@ -52,8 +53,10 @@ static bool accept_one(worker_listener_t *listener)
 {
     h2o_socket_t *accepted = h2o_evloop_socket_accept(listener->socket);
     if (accepted == NULL) {
-        if (is_out_of_descriptors(errno))
+        if (is_out_of_descriptors(errno)) {
+            refusals_report(REFUSAL_OPEN_FILES, NULL);
             pause_accepting(listener->worker);
+        }
         return false;
     }
     connection_open(&listener->worker->connections, listener->tls, listener->has_proxy_protocol, accepted);
