@@ -204,9 +204,13 @@ class Crowd:
         elif peer.is_over:
             self.settle(peer)
 
-    def run(self, seconds):
+    def is_ended(self):
+        """Whether the server has ended as many connections as there are at a time."""
+        return self.outcome.closed_by_server >= self.plan.connections
+
+    def run(self, seconds, until_ended=False):
         begun = time.monotonic()
-        while (now := time.monotonic()) < begun + seconds:
+        while (now := time.monotonic()) < begun + seconds and not (until_ended and self.is_ended()):
             self.open_missing()
             self.wake()
             for descriptor, events in self.poll.poll(min(TURN_S, begun + seconds - now)):
