@@ -21,6 +21,7 @@ def parse():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--connections", type=int, help="how many at a time, where the attack's own number is not wanted")
     parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--until-ended", action="store_true", help="no longer than until the server has ended as many connections")
     parser.add_argument("--waits", action="store_true", help="says `ready`, and begins when a line comes in")
     return parser.parse_args()
 
@@ -39,7 +40,7 @@ def main():
     if options.waits:
         print("ready", flush=True)
         sys.stdin.readline()
-    outcome = Crowd(plan, target).run(options.seconds)
+    outcome = Crowd(plan, target).run(options.seconds, options.until_ended)
     json.dump({"attack": options.attack, **dataclasses.asdict(outcome)}, sys.stdout)
     print()
 

@@ -68,7 +68,7 @@ ATTACKS = {
     # Streams that stay.
     "bodies-without-end": Attack(HELD, Plan(held.bodies_without_end)),
     "large-bodies": Attack(HELD, Plan(held.large_bodies)),
-    "misses-in-flight": Attack(HELD, Plan(held.misses_in_flight), is_known=True),
+    "misses-in-flight": Attack(HELD, Plan(held.misses_in_flight, keeps_answers=True), is_known=True),
     "h1-misses": Attack(HELD, Plan(http1.misses), is_known=True),
     # Answers that nobody takes.
     "ping-deaf": Attack(HELD, Plan(floods.repeated_frames(frames.ping()), is_deaf=True, receive_buffer=DEAF_BUFFER)),

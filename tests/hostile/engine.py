@@ -35,6 +35,7 @@ class Plan:
     transport: str = PLAIN
     alpn: str = "h2"
     is_deaf: bool = False  # never reads
+    keeps_answers: bool = False  # for the script, which takes them from its Peer
     receive_buffer: int = None
 
 
@@ -60,7 +61,7 @@ class Peer:
         self.pending = memoryview(b"")
         self.wake_at = None
         self.waits_for_answers = self.is_held = self.is_over = False
-        self.received = b""  # what came in last
+        self.answers = b""  # what came in since the script took them; of plans that keep them
         self.script = iter(plan.script(target, self))
 
     def wants(self):
@@ -85,13 +86,19 @@ class Peer:
             pieces.append(data)
             if sum(map(len, pieces)) > 4 * RECEIVE_SIZE:
                 break
-        self.received = b"".join(pieces)
-        self.outcome.received_bytes += len(self.received)
-        if self.received.startswith(b"HTTP/1.1 "):
-            for status in re.findall(rb"HTTP/1\.1 (\d{3})", self.received):
+        received = b"".join(pieces)
+        self.outcome.received_bytes += len(received)
+        if received.startswith(b"HTTP/1.1 "):
+            for status in re.findall(rb"HTTP/1\.1 (\d{3})", received):
                 self.outcome.http1_statuses[int(status)] = self.outcome.http1_statuses.get(int(status), 0) + 1
-        if self.received:
+        if self.plan.keeps_answers:
+            self.answers += received
+        if received:
             self.waits_for_answers = False
+
+    def take_answers(self):
+        taken, self.answers = self.answers, b""
+        return taken
 
     def end_by_server(self):
         if not self.is_over:
@@ -118,7 +125,7 @@ class Peer:
         if step is None:
             self.is_held = True
         elif step is ANSWERS:
-            self.waits_for_answers = True
+            self.waits_for_answers = not self.answers
         elif step is CLOSE:
             self.is_over = True
         elif isinstance(step, (int, float)):
@@ -197,9 +204,13 @@ class Crowd:
         elif peer.is_over:
             self.settle(peer)
 
-    def run(self, seconds):
+    def is_ended(self):
+        """Whether the server has ended as many connections as there are at a time."""
+        return self.outcome.closed_by_server >= self.plan.connections
+
+    def run(self, seconds, until_ended=False):
         begun = time.monotonic()
-        while (now := time.monotonic()) < begun + seconds:
+        while (now := time.monotonic()) < begun + seconds and not (until_ended and self.is_ended()):
             self.open_missing()
             self.wake()
             for descriptor, events in self.poll.poll(min(TURN_S, begun + seconds - now)):

@@ -59,7 +59,7 @@ def misses_in_flight(target, peer):
         if room > 0:
             yield b"".join(itertools.islice(requests, room))
         yield ANSWERS
-        room = ended.count(peer.received)
+        room = ended.count(peer.take_answers())
 
 
 # Answers that nobody takes

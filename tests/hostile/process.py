@@ -30,11 +30,13 @@ def write_targets(directory, port, tls_port, authorization, token):
 class Attacker:
     """Is ready once it is made, and attacks for so many seconds from `begin` on."""
 
-    def __init__(self, name, targets, seconds, source="127.0.0.2", nice=10, prefix=(), connections=None):
+    def __init__(self, name, targets, seconds, source="127.0.0.2", nice=10, prefix=(), connections=None, until_ended=False):
         command = [*prefix, sys.executable, "-B", "-m", "hostile", name, "--target", str(targets[ATTACKS[name].is_known])]
         command += ["--source", source, "--seconds", str(seconds), "--nice", str(nice), "--waits"]
         if connections is not None:
             command += ["--connections", str(connections)]
+        if until_ended:
+            command.append("--until-ended")
         self.name, self.seconds = name, seconds
         self.process = subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": str(TESTS)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -12,14 +12,15 @@ from hostile.process import Attacker
 
 TIMEOUT_S, IDLE_S = 1, 2
 TIMEOUTS = {"handshake": f"{TIMEOUT_S}s", "request": f"{TIMEOUT_S}s", "response": f"{TIMEOUT_S}s", "idle": f"{IDLE_S}s"}
-ATTACK_S = 8
+MOST_S = 25  # that an attack waits to be ended
 # A stream is ended first, the connection that is idle then after that; each may be seen late on a busy machine.
 LONGEST_S = TIMEOUT_S + IDLE_S + 3
 SLOW_NAMES = [name for name, attack in ATTACKS.items() if attack.kind == SLOW] + ["half-closed", "idle"]
-IDLE_PEERS = 100
-STUCK_NAMES = ["ping-deaf", "zero-window", "zero-window-pings", "window-drip", "h1-deaf", "bodies-without-end", "tls-ping-deaf", "tls-zero-window",
-               "tls-h1-deaf"]  # fmt: skip
-HELD_NAMES = [name for name, attack in ATTACKS.items() if attack.kind == HELD and name not in STUCK_NAMES]
+CONNECTIONS = {"idle": 100}  # where the attack's own number would take long
+STUCK_NAMES = ["ping-deaf", "zero-window", "zero-window-pings", "window-drip", "bodies-without-end", "tls-ping-deaf", "tls-zero-window"]
+# They are stuck when the system has no more room for what they do not read, and that takes as long as the server takes to fill it.
+DEAF_NAMES = ["h1-deaf", "tls-h1-deaf"]
+HELD_NAMES = [name for name, attack in ATTACKS.items() if attack.kind == HELD and name not in STUCK_NAMES + DEAF_NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def attack_together(attacked, names):
     """What each of them saw, side by side, and the good callers who asked meanwhile."""
     with contextlib.ExitStack() as stack:
         attackers = {
-            name: stack.enter_context(Attacker(name, attacked.targets, ATTACK_S, connections=IDLE_PEERS if name == "idle" else None))
+            name: stack.enter_context(Attacker(name, attacked.targets, MOST_S, connections=CONNECTIONS.get(name), until_ended=True))
             for name in names
         }
         callers = stack.enter_context(attacked.callers())
@@ -48,7 +49,7 @@ def slow(attacked):
 
 @pytest.fixture(scope="module")
 def stuck(attacked):
-    return attack_together(attacked, STUCK_NAMES)
+    return attack_together(attacked, STUCK_NAMES + DEAF_NAMES)
 
 
 def assert_ended_in_time(outcome):
@@ -64,6 +65,11 @@ def test_slow_peer_is_ended(slow, name):
 @pytest.mark.parametrize("name", STUCK_NAMES)
 def test_stuck_peer_is_ended(stuck, name):
     assert_ended_in_time(stuck[0][name])
+
+
+@pytest.mark.parametrize("name", DEAF_NAMES)
+def test_deaf_peer_is_ended(stuck, name):
+    assert stuck[0][name]["closed_by_server"] > 0, stuck[0][name]
 
 
 @pytest.mark.parametrize("kind", ["slow", "stuck"])
