@@ -74,6 +74,7 @@ typedef struct config_limits {
     unsigned http2_resets;           /* a second, on one connection: streams that end without an answer */
     unsigned http2_control_frames;   /* a second, on one connection: frames that carry no request */
     unsigned failed_authentications; /* a minute, of one address or client: more are 429; 0: never */
+    size_t send_buffer_bytes;        /* the kernel's, of one connection */
     size_t receive_buffer_bytes;     /* the kernel's, of one connection */
 } config_limits_t;
 

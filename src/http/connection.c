@@ -5,7 +5,9 @@
 #include "introspectd/clock.h"
 
 #include <h2o/http1.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* RFC 9113 section 3.4 */
 static const char HTTP2_PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -222,9 +224,22 @@ bool connection_had_its_turn(h2o_req_t *req)
            (connection->is_callers ? CALLERS_PIPELINED_REQUESTS : PIPELINED_REQUESTS);
 }
 
+/* Strangers get less, because all that arrives at once is also read at once. */
+static void enlarge_receive_buffer(const connection_t *connection)
+{
+    size_t bytes = connection->set->config->limits.receive_buffer_bytes;
+    int size = bytes > INT_MAX ? INT_MAX : (int)bytes;
+    (void)setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 void connection_note_caller(h2o_req_t *req, bool is_proved)
 {
-    connection_of_request(req)->is_callers = is_proved;
+    connection_t *connection = connection_of_request(req);
+    connection->is_callers = is_proved;
+    if (is_proved && !connection->has_callers_buffer) {
+        connection->has_callers_buffer = true;
+        enlarge_receive_buffer(connection);
+    }
 }
 
 bool connection_authentication_has_failed(h2o_req_t *req)

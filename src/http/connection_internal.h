@@ -55,6 +55,7 @@ struct connection {
     int64_t idle_since_ms;          /* since when it was seen without a request; 0 with one */
     int64_t ending_since_ms;        /* since when it was seen without the library; 0: it is served */
     bool is_callers;                /* the last of its requests that said who asks proved it */
+    bool has_callers_buffer;        /* the receive buffer that the config gives callers */
     bool is_seen;                   /* in this walk */
     bool authentication_has_failed; /* while failures were throttled */
     /* Set while draining. */

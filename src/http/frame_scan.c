@@ -104,11 +104,14 @@ static bool is_to_be_dropped(frame_scanner_t *scanner, const frame_t *frame)
 
 static int cost(const frame_t *frame)
 {
+    int kib = (int)(frame->len / 1024);
     switch (frame->type) {
     case HEADERS:
-        return FRAME_COST_REQUEST;
+        return FRAME_COST_REQUEST + FRAME_COST_HEADER_KIB * kib;
+    case CONTINUATION:
+        return FRAME_COST_OTHER + FRAME_COST_HEADER_KIB * kib;
     case DATA:
-        return FRAME_COST_OTHER + FRAME_COST_KIB * (int)(frame->len / 1024);
+        return FRAME_COST_OTHER + FRAME_COST_BODY_KIB * kib;
     default:
         return FRAME_COST_OTHER;
     }

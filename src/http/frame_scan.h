@@ -13,8 +13,9 @@
 
 #include <stdbool.h>
 
-/* What a frame costs of a turn's allowance: one that opens a stream, any other, and each KiB of a body. */
-enum { FRAME_COST_REQUEST = 16, FRAME_COST_OTHER = 1, FRAME_COST_KIB = 1 };
+/* What a frame costs of a turn's allowance: one that opens a stream, any other, and besides each KiB of a
+ * body and each KiB of a header block. */
+enum { FRAME_COST_REQUEST = 16, FRAME_COST_OTHER = 1, FRAME_COST_BODY_KIB = 1, FRAME_COST_HEADER_KIB = 8 };
 
 typedef struct frame_limits {
     size_t max_block_bytes; /* of a header block, as it is sent */

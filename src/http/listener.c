@@ -98,10 +98,16 @@ bool listener_share(listener_t *listener, const listener_t *present, const confi
     return listener->fd != -1 || fail(address, strerror(errno), error, error_size);
 }
 
-void listener_set_receive_buffer(const listener_t *listener, size_t bytes)
+static void set_buffer(const listener_t *listener, int option, size_t bytes)
 {
     int size = bytes > INT_MAX ? INT_MAX : (int)bytes;
-    (void)setsockopt(listener->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    (void)setsockopt(listener->fd, SOL_SOCKET, option, &size, sizeof(size));
+}
+
+void listener_set_buffers(const listener_t *listener, size_t receive_bytes, size_t send_bytes)
+{
+    set_buffer(listener, SO_RCVBUF, receive_bytes);
+    set_buffer(listener, SO_SNDBUF, send_bytes);
 }
 
 void listener_stop(listener_t *listener)

@@ -33,8 +33,9 @@ bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CT
 bool listener_share(listener_t *listener, const listener_t *present, const config_address_t *address,
                     SSL_CTX *take_tls, char *error, size_t error_size) __attribute__((warn_unused_result));
 
-/* Bounds what the kernel keeps of each connection that is accepted from now on (socket(7), SO_RCVBUF). */
-void listener_set_receive_buffer(const listener_t *listener, size_t bytes);
+/* Bounds what the kernel keeps of each connection that is accepted from now on (socket(7), SO_RCVBUF and
+ * SO_SNDBUF): of what was not read yet, and of what was not taken. */
+void listener_set_buffers(const listener_t *listener, size_t receive_bytes, size_t send_bytes);
 
 /* Closes the socket and removes a Unix socket's file; duplicates of the socket go on until they are closed.
  */

@@ -58,6 +58,14 @@ static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t 
     return tls;
 }
 
+/* Until a connection turns out to be a caller's. */
+static size_t strangers_buffer(const config_t *config)
+{
+    enum { STRANGERS_BYTES = 16 * 1024 };
+    size_t bytes = config->limits.receive_buffer_bytes;
+    return bytes < STRANGERS_BYTES ? bytes : STRANGERS_BYTES;
+}
+
 /* Adds a listener, bound or shared; from is NULL for the admin's. */
 static bool add(listener_set_t *set, const config_t *config, const config_listener_t *from,
                 const listener_set_t *present_set, server_error_t *error)
@@ -77,7 +85,7 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
                                     : listener_bind(listener, address, tls, reason, sizeof(reason));
     listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
     if (is_added && from != NULL)
-        listener_set_receive_buffer(listener, config->limits.receive_buffer_bytes);
+        listener_set_buffers(listener, strangers_buffer(config), config->limits.send_buffer_bytes);
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;

@@ -85,6 +85,8 @@ static miss_t *oldest_of(miss_flow_t *flow)
 
 void miss_flow_deinit(miss_flow_t *flow)
 {
+    if (flow->queue != NULL && flow->queue->running == flow)
+        flow->queue->running = NULL;
     while (!h2o_linklist_is_empty(&flow->waiting))
         unlink_miss(oldest_of(flow));
 }
@@ -134,9 +136,27 @@ static void run_marker(miss_queue_t *queue)
     marker->run(marker);
 }
 
+static void move_to_end(miss_queue_t *queue, miss_flow_t *flow)
+{
+    h2o_linklist_unlink(&flow->link);
+    h2o_linklist_insert(&queue->ring, &flow->link);
+}
+
+/* Whose misses are dear passes as many turns as they took beyond the share of one. */
+static miss_flow_t *next_flow(miss_queue_t *queue)
+{
+    for (;;) {
+        miss_flow_t *flow = H2O_STRUCT_FROM_MEMBER(miss_flow_t, link, queue->ring.next);
+        if (flow->ahead_us < MISS_QUEUE_SHARE_US)
+            return flow;
+        flow->ahead_us -= MISS_QUEUE_SHARE_US;
+        move_to_end(queue, flow);
+    }
+}
+
 static void run_next(miss_queue_t *queue)
 {
-    miss_flow_t *flow = H2O_STRUCT_FROM_MEMBER(miss_flow_t, link, queue->ring.next);
+    miss_flow_t *flow = next_flow(queue);
     miss_t *miss = oldest_of(flow);
     size_t place = place_of(miss->work);
     miss->is_repeated = miss->is_noted && queue->table[place].is_done;
@@ -144,22 +164,33 @@ static void run_next(miss_queue_t *queue)
         queue->table[place].is_done = true;
     unlink_miss(miss);
     /* All before the run: it may end the connection, and the flow with it. */
-    if (h2o_linklist_is_linked(&flow->link)) {
-        h2o_linklist_unlink(&flow->link);
-        h2o_linklist_insert(&queue->ring, &flow->link);
-    }
+    if (h2o_linklist_is_linked(&flow->link))
+        move_to_end(queue, flow);
+    queue->running = flow;
     miss->type->run(miss);
+}
+
+/* Gives now. */
+static int64_t charge(miss_queue_t *queue, int64_t since_us)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (queue->running != NULL)
+        queue->running->ahead_us += now_us - since_us;
+    queue->running = NULL;
+    return now_us;
 }
 
 void miss_queue_run(miss_queue_t *queue, int64_t budget_us)
 {
-    int64_t end_us = clock_monotonic_us() + budget_us;
+    int64_t now_us = clock_monotonic_us();
+    int64_t end_us = now_us + budget_us;
     while (!miss_queue_is_empty(queue)) {
         if (queue->marker != NULL && queue->before_marker == 0)
             run_marker(queue);
         else
             run_next(queue);
-        if (clock_monotonic_us() >= end_us)
+        now_us = charge(queue, now_us);
+        if (now_us >= end_us)
             return;
     }
 }

@@ -6,9 +6,9 @@
  * an entry dies with its request: streams that are reset in the same read, or while the queue is long, buy no
  * cryptography.
  *
- * Each connection is a flow, and the flows take turns: whoever has one miss waits for one of each of the
- * others, however many these have. Nothing is allocated but the misses, in the memory of their requests.
- * Belongs to one thread.
+ * Each connection is a flow, and the flows take turns, by the time that their misses take: whoever has one
+ * miss waits for one of each of the others, however many these have. Nothing is allocated but the misses, in
+ * the memory of their requests. Belongs to one thread.
  */
 #ifndef INTROSPECTD_HTTP_MISS_QUEUE_H
 #define INTROSPECTD_HTTP_MISS_QUEUE_H
@@ -20,7 +20,11 @@ typedef struct miss miss_t;
 typedef struct miss_queue miss_queue_t;
 typedef struct miss_marker miss_marker_t;
 
-enum { MISS_QUEUE_TABLE_SIZE = 4096, MISS_QUEUE_REPEAT_FACTOR = 16 };
+enum {
+    MISS_QUEUE_TABLE_SIZE = 4096,
+    MISS_QUEUE_REPEAT_FACTOR = 16,
+    MISS_QUEUE_SHARE_US = 50 /* of a flow in a round; about one verification */
+};
 
 /* A miss that comes while the same work waits already will hardly cost any. Both kinds have their own bound.
  */
@@ -37,6 +41,7 @@ typedef struct miss_flow {
     h2o_linklist_t link;    /* in the queue's ring, while something waits */
     h2o_linklist_t waiting; /* oldest first */
     size_t len[MISS_KINDS];
+    int64_t ahead_us;    /* that its misses took beyond its share */
     miss_queue_t *queue; /* of the last push */
 } miss_flow_t;
 
@@ -62,6 +67,7 @@ struct miss_queue {
     h2o_linklist_t ring; /* of flows, the next one first */
     size_t len[MISS_KINDS];
     size_t max_len;
+    miss_flow_t *running;  /* whose miss runs; NULL if none does, or its connection has ended meanwhile */
     miss_marker_t *marker; /* NULL if there is none */
     size_t before_marker;  /* misses that wait and are of an older epoch */
     uint64_t epoch;        /* counts the markers */

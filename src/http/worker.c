@@ -13,6 +13,8 @@
 enum {
     /* How long misses are worked off in one turn of the loop: what else has arrived waits as long. */
     MISSES_PER_TURN_US = 1000,
+    /* How long after an answer its caller is looked out for. */
+    ANSWERED_LATELY_US = 2000,
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
     ACCEPTS_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
@@ -233,16 +235,31 @@ static void configure(worker_t *worker, worker_register_cb *register_handlers, v
 
 /*
  * While others are answered, misses get as much time as these take, so that a few tokens that are dear to
- * verify do not keep everybody else waiting; without others there is nobody to keep waiting.
+ * verify do not keep everybody else waiting. Who was answered a moment ago may be about to ask again: then
+ * misses run one by one, to look for that in between.
  */
+static int64_t misses_budget_us(worker_t *worker, int64_t now_us)
+{
+    worker->miss_credit_us += now_us - worker->work_ended_us;
+    if (worker->miss_credit_us > MISSES_PER_TURN_US)
+        worker->miss_credit_us = MISSES_PER_TURN_US;
+    if (worker->has_answered)
+        return worker->miss_credit_us;
+    if (worker->miss_credit_us < 0)
+        worker->miss_credit_us = 0;
+    return now_us - worker->answered_us < ANSWERED_LATELY_US ? 1 : MISSES_PER_TURN_US;
+}
+
 static void run_misses(worker_t *worker)
 {
     int64_t began_us = clock_monotonic_us();
-    worker->miss_credit_us += began_us - worker->work_ended_us;
-    if (!worker->has_answered || worker->miss_credit_us > MISSES_PER_TURN_US)
-        worker->miss_credit_us = MISSES_PER_TURN_US;
-    if (worker->miss_credit_us > 0) {
-        miss_queue_run(&worker->misses, worker->miss_credit_us);
+    if (worker->answered_in_turn > 0) {
+        worker->has_answered = true;
+        worker->answered_us = began_us;
+    }
+    int64_t budget_us = misses_budget_us(worker, began_us);
+    if (budget_us > 0) {
+        miss_queue_run(&worker->misses, budget_us);
         worker->miss_credit_us -= clock_monotonic_us() - began_us;
     }
 }
@@ -252,7 +269,6 @@ static void on_work(h2o_timeout_entry_t *entry)
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
     worker->has_worked = true;
     deferred_run(&worker->deferred);
-    worker->has_answered = worker->has_answered || worker->answered_in_turn > 0;
     run_misses(worker);
     connection_set_resume(&worker->connections);
     if (clock_monotonic_ms() >= worker->enforce_next_ms) {

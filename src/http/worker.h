@@ -34,6 +34,7 @@ struct worker {
     bool has_answered;       /* in this turn or the last one */
     int64_t
         miss_credit_us; /* what misses may take while others are answered; below 0: what they took too much */
+    int64_t answered_us;      /* when requests without verification were last answered */
     int64_t work_ended_us;    /* when on_work last ended */
     h2o_timeout_entry_t work; /* of the next turn: misses, and connections that are read from again */
     bool has_worked;          /* in this turn */

@@ -28,6 +28,7 @@ enum {
     MAX_HEADER_BYTES,
     MAX_BUFFERED,
     RECEIVE_BUFFER,
+    SEND_BUFFER,
     FIRST_COUNT,
     MAX_HEADERS = FIRST_COUNT,
     CONNECTIONS,
@@ -46,6 +47,7 @@ static const config_key_t LIMIT_KEYS[LIMIT_COUNT] = {
     [MAX_HEADER_BYTES] = {"max_header_bytes", false},
     [MAX_BUFFERED] = {"max_buffered", false},
     [RECEIVE_BUFFER] = {"receive_buffer", false},
+    [SEND_BUFFER] = {"send_buffer", false},
     [MAX_HEADERS] = {"max_headers", false},
     [CONNECTIONS] = {"max_connections", false},
     [CONNECTIONS_PER_ADDRESS] = {"max_connections_per_address", false},
@@ -79,7 +81,8 @@ void config_set_default_limits(config_t *config)
                                        .http2_resets = 100,
                                        .http2_control_frames = 1000,
                                        .failed_authentications = 100,
-                                       .receive_buffer_bytes = 64 * KIB};
+                                       .receive_buffer_bytes = 64 * KIB,
+                                       .send_buffer_bytes = 256 * KIB};
     config->timeouts =
         (config_timeouts_t){.handshake_s = 10, .request_s = 10, .response_s = 10, .idle_s = 60};
 }
@@ -107,7 +110,9 @@ static bool read_sizes(config_loader_t *loader, const config_node_t *values)
            (values[MAX_BUFFERED].id == 0 ||
             config_size(loader, &values[MAX_BUFFERED], buffered_range, &limits->max_buffered_bytes)) &&
            (values[RECEIVE_BUFFER].id == 0 ||
-            config_size(loader, &values[RECEIVE_BUFFER], BUFFER_RANGE, &limits->receive_buffer_bytes));
+            config_size(loader, &values[RECEIVE_BUFFER], BUFFER_RANGE, &limits->receive_buffer_bytes)) &&
+           (values[SEND_BUFFER].id == 0 ||
+            config_size(loader, &values[SEND_BUFFER], BUFFER_RANGE, &limits->send_buffer_bytes));
 }
 
 bool config_read_limits(config_loader_t *loader, const config_node_t *node)

@@ -75,6 +75,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->limits.http2_control_frames, 1000);
     assert_int_equal(config->limits.failed_authentications, 100);
     assert_int_equal(config->limits.receive_buffer_bytes, 64 << 10);
+    assert_int_equal(config->limits.send_buffer_bytes, 256 << 10);
     assert_int_equal(config->timeouts.handshake_s, 10);
     assert_int_equal(config->timeouts.request_s, 10);
     assert_int_equal(config->timeouts.response_s, 10);
@@ -133,7 +134,7 @@ static const char FULL[] =
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
     "limits: { max_body: 16MiB, max_token: 16777216, max_headers: 8, max_header_bytes: 1KiB,\n"
     "  max_connections: 7, max_connections_per_address: 6, max_requests_per_connection: 5,\n"
-    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB,\n"
+    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB, send_buffer: 8KiB,\n"
     "  failed_authentications: 1000000 }\n"
     "timeouts: { handshake: 1s, request: 2s, response: 3s, idle: 1h }\n"
     "issuers:\n"
@@ -235,6 +236,7 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->limits.http2_control_frames, 20);
     assert_int_equal(config->limits.failed_authentications, 1000000);
     assert_int_equal(config->limits.receive_buffer_bytes, 4 << 10);
+    assert_int_equal(config->limits.send_buffer_bytes, 8 << 10);
     assert_int_equal(config->timeouts.handshake_s, 1);
     assert_int_equal(config->timeouts.request_s, 2);
     assert_int_equal(config->timeouts.response_s, 3);
