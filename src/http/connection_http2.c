@@ -202,6 +202,10 @@ static void feed(connection_t *connection)
             end_offender(connection, REFUSAL_HEADERS);
             return;
         }
+        if (scan.stop == FRAME_STOP_BROKEN) {
+            connection_end_http2(connection, H2O_HTTP2_ERROR_PROTOCOL);
+            return;
+        }
         if (!hand_over(connection, &scan))
             return;
         /* What is written must be through before the library reads on. */
