@@ -29,7 +29,8 @@ typedef struct connection_http2 {
     uint64_t data_bytes_done;     /* of bodies that are complete or gone, as far as is known */
     leaky_budget_t resets;
     leaky_budget_t control_frames;
-    int64_t paused_since_ms; /* since when it is not read from, because its write is not through; 0: it is */
+    uint64_t bytes_written;   /* as seen in the last walk */
+    int64_t writing_since_ms; /* since when the same write was seen under way; 0: none */
     bool *is_gone;           /* set by the connection's end while the library is called; may be NULL */
 } connection_http2_t;
 
@@ -48,7 +49,7 @@ struct connection {
     connection_http2_t http2;
     miss_flow_t misses;
     uint64_t request_count;  /* that came to the endpoint */
-    int64_t idle_since_ms;   /* since when it was seen without a request; 0 with one */
+    int64_t idle_since_ms;   /* since when it was seen without a request; 0 with one, and after one */
     int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */
     bool is_callers;         /* the last of its requests that said who asks proved it */
     bool is_seen;            /* in this walk */
