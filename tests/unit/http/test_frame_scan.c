@@ -45,12 +45,12 @@ static void play(played_t *played, slice_t input, int allowance)
     while (!is_waiting && !played->is_ended) {
         int left = allowance;
         size_t len = input.len - played->done;
-        /* A copy of its own size, so that what is read outside is seen. */
-        char *copy = malloc(len);
-        memcpy(copy, input.base + played->done, len);
-        frame_scan_t scan = frame_scan(&played->scanner, &LIMITS, (slice_t){copy, len}, &left);
+        char *copy = malloc(len + 1); /* what is read behind the bytes is seen */
+        assert_non_null(copy);
+        memcpy(copy + 1, input.base + played->done, len);
+        frame_scan_t scan = frame_scan(&played->scanner, &LIMITS, (slice_t){copy + 1, len}, &left);
         assert_true(scan.pass + scan.drop <= len);
-        http2_put(&played->passed, copy, scan.pass);
+        http2_put(&played->passed, copy + 1, scan.pass);
         free(copy);
         played->dropped += scan.drop;
         played->done += scan.pass + scan.drop;
