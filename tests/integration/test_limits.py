@@ -54,7 +54,7 @@ def is_turned_away(endpoint):
 
 def test_connections(start, change, assert_served):
     started = start(max_connections=3)
-    endpoint, refusals = started.endpoints["h1"], Refusals(started)
+    endpoint = started.endpoints["h1"]
     # Those that saw whether it listens may still be there.
     wait_until(lambda: not is_turned_away_at_once(endpoint))
     refusals = Refusals(started)
@@ -368,7 +368,7 @@ def resident_bytes(pid):
 
 
 def test_header_that_the_library_unfolds(start, introspection, assert_served):
-    """A digest of a cache (Cache-Digest) takes a byte for each field but the first, and was 200 KiB of memory for each."""
+    """A digest of a client's cache takes one byte when HPACK's table has it, and its keys would be 200 KiB."""
     started = start()
     endpoint, pid = started.endpoints["h2c"], started.server.process.pid
     assert_served(endpoint)

@@ -10,7 +10,7 @@ import pytest
 
 from harness import expect, frames
 from harness.endpoint import FORM, basic, form_body
-from harness.http1 import ConnectionEnded, request_bytes
+from harness.http1 import request_bytes
 from harness.raw_http2 import CANCEL, NO_ERROR, RST_STREAM, RawHttp2, request
 from harness.refusals import Refusals
 from harness.reload import Reloads
