@@ -1,6 +1,6 @@
 /*
- * What libh2o's http2_internal.h needs of the header that it includes and Debian does not package: names, and how
- * many streams a connection has. Its table is never looked into; h2o_http2_conn_get_stream finds nothing.
+ * What libh2o's http2_internal.h needs of the header that it includes and Debian does not package: names, and
+ * how many streams a connection has. Its table is never looked into; h2o_http2_conn_get_stream finds nothing.
  */
 #ifndef INTROSPECTD_LIBH2O_KHASH_H
 #define INTROSPECTD_LIBH2O_KHASH_H

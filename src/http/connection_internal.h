@@ -31,7 +31,7 @@ typedef struct connection_http2 {
     leaky_budget_t control_frames;
     uint64_t bytes_written;   /* as seen in the last walk */
     int64_t writing_since_ms; /* since when the same write was seen under way; 0: none */
-    bool *is_gone;           /* set by the connection's end while the library is called; may be NULL */
+    bool *is_gone;            /* set by the connection's end while the library is called; may be NULL */
 } connection_http2_t;
 
 struct connection {
@@ -48,11 +48,11 @@ struct connection {
     connection_protocol_t protocol;
     connection_http2_t http2;
     miss_flow_t misses;
-    uint64_t request_count;  /* that came to the endpoint */
-    int64_t idle_since_ms;   /* since when it was seen without a request; 0 with one, and after one */
-    int64_t ending_since_ms; /* since when it was seen without the library; 0: it is served */
-    bool is_callers;         /* the last of its requests that said who asks proved it */
-    bool is_seen;            /* in this walk */
+    uint64_t request_count;         /* that came to the endpoint */
+    int64_t idle_since_ms;          /* since when it was seen without a request; 0 with one, and after one */
+    int64_t ending_since_ms;        /* since when it was seen without the library; 0: it is served */
+    bool is_callers;                /* the last of its requests that said who asks proved it */
+    bool is_seen;                   /* in this walk */
     bool authentication_has_failed; /* while failures were throttled */
     /* Set while draining. */
     bool has_request;
