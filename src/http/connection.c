@@ -1,5 +1,6 @@
 #include "connection_internal.h"
 
+#include "cache_digests.h"
 #include "refusals.h"
 
 #include "introspectd/clock.h"
@@ -263,17 +264,17 @@ static bool is_answered_whole(const h2o_req_t *req)
 static void on_request_end(h2o_logger_t *logger, h2o_req_t *req)
 {
     (void)logger;
+    connection_t *connection = connection_of_request(req);
+    connection->idle_since_ms = 0;
     if (req->version < 0x200)
         return;
-    connection_http2_t *http2 = &connection_of_request(req)->http2;
-    if (is_answered_whole(req))
-        http2->answered++;
-    else
-        http2->cut_short++;
+    connection_http2_t *http2 = &connection->http2;
+    http2->answered += is_answered_whole(req);
     http2->data_bytes_done += req->entity.len;
 }
 
 void connection_register(h2o_pathconf_t *path)
 {
+    cache_digests_ignore();
     h2o_create_logger(path, sizeof(h2o_logger_t))->log_access = on_request_end;
 }

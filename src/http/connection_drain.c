@@ -4,6 +4,7 @@
 
 #include <h2o/http1.h>
 #include <h2o/http2.h>
+#include <h2o/http2_internal.h>
 #include <sys/socket.h>
 
 static int mark_http1(h2o_req_t *req, void *data)
@@ -20,6 +21,9 @@ static int mark_http1(h2o_req_t *req, void *data)
 static int mark_http2(h2o_req_t *req, void *data)
 {
     size_t *in_flight = data;
+    /* Of which a PRIORITY frame has told, and no more (RFC 7540 section 5.1). */
+    if (H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req)->state == H2O_HTTP2_STREAM_STATE_IDLE)
+        return 0;
     connection_of_request(req)->has_request = true;
     ++*in_flight;
     return 0;

@@ -52,7 +52,8 @@ static int64_t age_ms(const walk_t *walk, struct timeval at)
 {
     int64_t since_step_ms = ms_between(walk->set->clock_stepped_at, walk->now);
     int64_t age = ms_between(at, walk->now);
-    return age < since_step_ms ? age : since_step_ms;
+    bool is_from_before = age < -CLOCK_STEP_MS || age > since_step_ms;
+    return is_from_before ? since_step_ms : age;
 }
 
 static void cut_off(connection_t *connection)
@@ -65,13 +66,9 @@ static bool is_over(const walk_t *walk, int64_t since_ms, int64_t timeout_s)
     return walk->now_ms - since_ms >= timeout_s * 1000;
 }
 
-/* Whether the connection has been without a request for too long. Most requests come and go between two
- * walks. */
+/* Whether the connection has been without a request for too long. */
 static bool is_idle_too_long(const walk_t *walk, connection_t *connection, bool has_request)
 {
-    uint64_t requests = connection->request_count + connection->http2.scanner.opened;
-    has_request = has_request || requests != connection->requests_seen;
-    connection->requests_seen = requests;
     if (has_request)
         connection->idle_since_ms = 0;
     else if (connection->idle_since_ms == 0)
@@ -112,7 +109,9 @@ static int find_slow_stream(h2o_req_t *req, void *data)
     walk_t *walk = data;
     h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
     refusal_t refusal;
-    if (stream->state == H2O_HTTP2_STREAM_STATE_IDLE || stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM ||
+    const h2o_http2_conn_t *http2 = (const h2o_http2_conn_t *)req->conn;
+    if (http2->state == H2O_HTTP2_CONN_STATE_IS_CLOSING || stream->state == H2O_HTTP2_STREAM_STATE_IDLE ||
+        stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM ||
         !is_request_over(walk, req, stream->state > H2O_HTTP2_STREAM_STATE_RECV_BODY, &refusal))
         return 0;
     refusals_count(refusal);
@@ -128,27 +127,42 @@ static void end_slow_streams(walk_t *walk)
     for (size_t i = 0; i < walk->slow_count; i++) {
         h2o_http2_stream_t *stream = walk->slow[i];
         h2o_http2_conn_t *http2 = (h2o_http2_conn_t *)stream->req.conn;
-        if (http2->state == H2O_HTTP2_CONN_STATE_IS_CLOSING)
-            continue;
         h2o_http2_encode_rst_stream_frame(&http2->_write.buf, stream->stream_id, -H2O_HTTP2_ERROR_CANCEL);
         h2o_http2_conn_request_write(http2);
         h2o_http2_stream_reset(http2, stream);
     }
 }
 
+/* Whether one write of the connection's has not been through for too long. */
+static bool is_stuck(const walk_t *walk, connection_t *connection)
+{
+    connection_http2_t *state = &connection->http2;
+    const h2o_socket_t *socket = connection->socket;
+    if (state->writing_since_ms == 0 || state->bytes_written != socket->bytes_written)
+        state->writing_since_ms = walk->now_ms;
+    state->bytes_written = socket->bytes_written;
+    if (!h2o_socket_is_writing(connection->socket))
+        state->writing_since_ms = 0;
+    return state->writing_since_ms != 0 &&
+           is_over(walk, state->writing_since_ms, walk->set->config->timeouts.response_s);
+}
+
 static void enforce_http2(const walk_t *walk, connection_t *connection, h2o_http2_conn_t *http2)
 {
+    const config_timeouts_t *timeouts = &walk->set->config->timeouts;
     const connection_http2_t *state = &connection->http2;
     bool has_request = http2->num_streams.pull.open > 0;
-    bool is_stuck = state->paused_since_ms != 0 && h2o_socket_is_writing(connection->socket) &&
-                    is_over(walk, state->paused_since_ms, walk->set->config->timeouts.response_s);
     if (http2->state == H2O_HTTP2_CONN_STATE_IS_CLOSING) {
         if (connection->ending_since_ms == 0)
             connection->ending_since_ms = walk->now_ms;
         else if (walk->now_ms - connection->ending_since_ms >= ENDING_MS)
             cut_off(connection);
-    } else if (is_stuck) {
+    } else if (is_stuck(walk, connection)) {
         refusals_count(REFUSAL_RESPONSE_TIMEOUT);
+        cut_off(connection);
+    } else if (!state->scanner.has_preface &&
+               is_over(walk, connection->connected_ms, timeouts->handshake_s)) {
+        refusals_count(REFUSAL_HANDSHAKE_TIMEOUT);
         cut_off(connection);
     } else if (is_idle_too_long(walk, connection, has_request)) {
         refusals_count(REFUSAL_IDLE_TIMEOUT);

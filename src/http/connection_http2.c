@@ -27,7 +27,6 @@ static void pause_reading(connection_t *connection)
     if (h2o_linklist_is_linked(&connection->paused))
         return;
     h2o_linklist_insert(&connection->set->paused, &connection->paused);
-    connection->http2.paused_since_ms = clock_monotonic_ms();
 }
 
 static void on_http2_read(h2o_socket_t *socket, const char *error);
@@ -103,17 +102,10 @@ static void end_offender(connection_t *connection, refusal_t refusal)
     connection_end_http2(connection, H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM);
 }
 
-/*
- * Streams that ended before they were requests, or before their answer was out. The library counts streams as
- * open and as half closed until the last of an answer is on its way, so that the difference is what is still
- * being received.
- */
-static uint64_t count_aborted(const connection_t *connection)
+/* Streams that were opened and that the library knows: those that are answered too, until that is written. */
+static uint64_t present_streams(const h2o_http2_conn_t *http2)
 {
-    const h2o_http2_conn_num_streams_t *streams = &library_connection(connection)->num_streams.pull;
-    uint64_t receiving = streams->open - streams->half_closed;
-    return connection->http2.scanner.opened - receiving - connection->request_count +
-           connection->http2.cut_short;
+    return kh_size(http2->streams) - http2->num_streams.priority.open;
 }
 
 /* Charges what the connection has cost since the last time. False when it was ended for it. */
@@ -121,10 +113,11 @@ static bool charge(connection_t *connection)
 {
     connection_http2_t *http2 = &connection->http2;
     const config_limits_t *limits = &connection->set->config->limits;
-    uint64_t aborted = count_aborted(connection);
+    uint64_t aborted =
+        http2->scanner.opened - http2->answered - present_streams(library_connection(connection));
     uint64_t answered = http2->answered - http2->answered_seen;
     uint64_t control_frames = http2->scanner.control_frames - http2->control_frames_seen;
-    uint64_t newly_aborted = aborted - http2->aborted_seen;
+    uint64_t newly_aborted = aborted > http2->aborted_seen ? aborted - http2->aborted_seen : 0;
     http2->aborted_seen = aborted;
     http2->answered_seen = http2->answered;
     http2->control_frames_seen = http2->scanner.control_frames;
@@ -143,23 +136,22 @@ static bool charge(connection_t *connection)
     return true;
 }
 
-/* One connection's bodies that are not complete. */
+/* One connection's bodies. */
 typedef struct bodies {
     const h2o_conn_t *of;
     size_t bytes;
+    size_t answered_bytes; /* of these: what goes with the write that is under way */
 } bodies_t;
-
-static size_t buffered_body(h2o_req_t *req)
-{
-    const h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
-    return stream->_req_body == NULL ? 0 : stream->_req_body->size;
-}
 
 static int add_body(h2o_req_t *req, void *data)
 {
     bodies_t *bodies = data;
-    if (req->conn == bodies->of)
-        bodies->bytes += buffered_body(req);
+    const h2o_http2_stream_t *stream = H2O_STRUCT_FROM_MEMBER(h2o_http2_stream_t, req, req);
+    if (req->conn != bodies->of || stream->_req_body == NULL)
+        return 0;
+    bodies->bytes += stream->_req_body->size;
+    if (stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM)
+        bodies->answered_bytes += stream->_req_body->size;
     return 0;
 }
 
@@ -177,7 +169,7 @@ static bool check_bodies(connection_t *connection)
     h2o_context_t *context = connection->set->context;
     context->globalconf->http2.callbacks.foreach_request(context, add_body, &bodies);
     http2->data_bytes_done = http2->scanner.data_bytes - bodies.bytes;
-    if (bodies.bytes <= max_bytes)
+    if (bodies.bytes - bodies.answered_bytes <= max_bytes)
         return true;
     end_offender(connection, REFUSAL_BUFFERED);
     return false;
@@ -212,6 +204,10 @@ static void feed(connection_t *connection)
                           (slice_t){socket->input->bytes, socket->input->size}, &allowance);
         if (scan.stop == FRAME_STOP_TOO_LARGE) {
             end_offender(connection, REFUSAL_HEADERS);
+            return;
+        }
+        if (scan.stop == FRAME_STOP_BROKEN) {
+            connection_end_http2(connection, H2O_HTTP2_ERROR_PROTOCOL);
             return;
         }
         if (!hand_over(connection, &scan))
@@ -318,7 +314,6 @@ void connection_set_resume(connection_set_t *set)
             h2o_linklist_insert(&set->paused, &connection->paused);
             continue;
         }
-        connection->http2.paused_since_ms = 0;
         h2o_socket_read_start(connection->socket, on_http2_read);
         on_http2_read(connection->socket, NULL);
     }

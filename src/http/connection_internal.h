@@ -23,15 +23,15 @@ typedef struct connection_http2 {
     frame_scanner_t scanner;
     uint32_t trailers_stream_id;  /* whose trailers the library is being given; else 0 */
     uint64_t answered;            /* requests whose answer went out whole */
-    uint64_t cut_short;           /* and those whose answer did not */
     uint64_t aborted_seen;        /* streams that ended without one, as charged so far */
     uint64_t answered_seen;       /* and those that were set against them */
     uint64_t control_frames_seen; /* as charged so far */
     uint64_t data_bytes_done;     /* of bodies that are complete or gone, as far as is known */
     leaky_budget_t resets;
     leaky_budget_t control_frames;
-    int64_t paused_since_ms; /* since when it is not read from, because its write is not through; 0: it is */
-    bool *is_gone;           /* set by the connection's end while the library is called; may be NULL */
+    uint64_t bytes_written;   /* as seen in the last walk */
+    int64_t writing_since_ms; /* since when the same write was seen under way; 0: none */
+    bool *is_gone;            /* set by the connection's end while the library is called; may be NULL */
 } connection_http2_t;
 
 struct connection {
@@ -51,8 +51,7 @@ struct connection {
     uint64_t request_count;         /* that came to the endpoint */
     uint64_t turn;                  /* of its latest HTTP/1 request */
     unsigned turn_requests;         /* in that */
-    uint64_t requests_seen;         /* when it was last walked over */
-    int64_t idle_since_ms;          /* since when it was seen without a request; 0 with one */
+    int64_t idle_since_ms;          /* since when it was seen without a request; 0 with one, and after one */
     int64_t ending_since_ms;        /* since when it was seen without the library; 0: it is served */
     bool is_callers;                /* the last of its requests that said who asks proved it */
     bool has_callers_buffer;        /* the receive buffer that the config gives callers */

@@ -72,6 +72,7 @@ static bool take_headers(frame_scanner_t *scanner, const frame_limits_t *limits,
 {
     scanner->block_bytes = 0;
     scanner->block = (hpack_count_t){0};
+    scanner->block_stream_id = frame->stream_id;
     scanner->is_in_trailers = frame->stream_id <= scanner->last_stream_id;
     if (frame->stream_id > scanner->last_stream_id && !scanner->is_dropping_block) {
         scanner->opened++;
@@ -96,10 +97,17 @@ static bool is_beyond_final(frame_scanner_t *scanner, const frame_t *frame)
 
 static bool is_to_be_dropped(frame_scanner_t *scanner, const frame_t *frame)
 {
-    /* Within a header block the library ends the connection for it, as it must (RFC 9113 section 6.10). */
-    if (frame->type > LAST_KNOWN)
-        return !scanner->is_in_block;
-    return is_beyond_final(scanner, frame);
+    return frame->type > LAST_KNOWN || is_beyond_final(scanner, frame);
+}
+
+/*
+ * Within a header block nothing but its own CONTINUATION frames may come. The library takes those of any
+ * stream that is open, and so a request's block for the trailers of another stream.
+ */
+static bool breaks_block(const frame_scanner_t *scanner, const frame_t *frame)
+{
+    return scanner->is_in_block &&
+           (frame->type != CONTINUATION || frame->stream_id != scanner->block_stream_id);
 }
 
 static int cost(const frame_t *frame)
@@ -172,6 +180,8 @@ frame_scan_t frame_scan(frame_scanner_t *scanner, const frame_limits_t *limits, 
         if (*allowance <= 0)
             return stop(scan, FRAME_STOP_ALLOWANCE);
         frame_t frame = read_frame((const uint8_t *)rest.base);
+        if (breaks_block(scanner, &frame))
+            return stop(scan, FRAME_STOP_BROKEN);
         bool is_dropped = is_to_be_dropped(scanner, &frame);
         if (!is_dropped && scan.drop > 0)
             return stop(scan, FRAME_STOP_DROP);

@@ -30,9 +30,10 @@ typedef struct frame_scanner {
     uint32_t last_stream_id;  /* the highest one opened */
     uint32_t final_stream_id; /* when not 0: frames of streams above are dropped */
     bool has_preface;         /* the connection's first bytes are passed */
-    bool is_in_block;         /* CONTINUATION frames follow */
+    bool is_in_block;         /* CONTINUATION frames of block_stream_id follow */
     bool is_in_trailers;
     bool is_dropping_block;
+    uint32_t block_stream_id;
     size_t block_bytes;
     hpack_count_t block;
 } frame_scanner_t;
@@ -42,7 +43,8 @@ typedef enum frame_stop {
     FRAME_STOP_ALLOWANCE,  /* the turn's allowance is used up */
     FRAME_STOP_TRAILERS,   /* trailers end at the end of what may be passed; scan on after that */
     FRAME_STOP_DROP,       /* frames to be dropped are next; scan on after that */
-    FRAME_STOP_TOO_LARGE   /* a header block is above the limits: end the connection */
+    FRAME_STOP_TOO_LARGE,  /* a header block is above the limits: end the connection */
+    FRAME_STOP_BROKEN      /* a header block breaks off (RFC 9113 section 6.10): end the connection */
 } frame_stop_t;
 
 typedef struct frame_scan {

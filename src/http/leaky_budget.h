@@ -24,7 +24,9 @@ static inline bool leaky_budget_spend(leaky_budget_t *budget, uint64_t amount, u
         return true;
     int64_t now_ms = clock_monotonic_ms();
     uint64_t leaked = (uint64_t)(now_ms - budget->since_ms) * per_second / 1000;
-    budget->spent = leaked < budget->spent ? budget->spent - leaked : 0;
+    /* What is spent now has not leaked yet, however long the time before was. */
+    uint64_t before = budget->spent - amount;
+    budget->spent -= leaked < before ? leaked : before;
     budget->since_ms = now_ms;
     return budget->spent <= per_second;
 }

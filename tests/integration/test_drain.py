@@ -11,6 +11,7 @@ import pytest
 from harness import expect, frames
 from harness.endpoint import FORM, H1_PROTOCOLS, H2_PROTOCOLS, basic, form_body
 from harness.http1 import request_bytes
+from harness.raw_http2 import RawHttp2
 from harness.server import wait_until
 
 
@@ -138,3 +139,14 @@ def test_preface_that_is_never_finished_does_not_delay_the_end(world, start_serv
         time.sleep(0.1)
         started.server.signal()
         assert started.server.wait(60) == 0
+
+
+def test_stream_that_has_only_a_priority_does_not_delay_the_end(world, start_server):
+    """As clients make them to put others in order; no request ever comes on them."""
+    started = start_server(world.config(shutdown_timeout="25s"))
+    with RawHttp2.on(started.endpoints["h2c"]) as peer:
+        peer.send(frames.frame(0x2, stream=3, payload=b"\0\0\0\0\x10"))
+        peer.is_answered()
+        started.server.signal(signal.SIGTERM)
+        assert started.server.wait(timeout_s=15) == 0
+    assert started.server.find_log(event="stopped", requests_cut_off=0)

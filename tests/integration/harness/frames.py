@@ -47,5 +47,10 @@ def header_block(method, path, headers=()):
     return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*line) for line in header_lines(method, path, headers)])
 
 
+def trailer_block(headers):
+    """The same, of what stands behind a body."""
+    return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(name.lower(), value) for name, value in headers])
+
+
 def get(path, stream=1):
     return frame(HEADERS, END_STREAM | END_HEADERS, stream, header_block("GET", path))
