@@ -64,22 +64,6 @@ static void test_defaults(void **state)
     assert_int_equal(config->cache.max_ttl_s, 300);
     assert_int_equal(config->limits.max_body_bytes, 64 << 10);
     assert_int_equal(config->limits.max_token_bytes, 16 << 10);
-    assert_int_equal(config->limits.max_headers, 100);
-    assert_int_equal(config->limits.max_header_bytes, 16 << 10);
-    assert_int_equal(config->limits.max_connections, 10000);
-    assert_int_equal(config->limits.max_connections_per_address, 1000);
-    assert_int_equal(config->limits.max_requests_per_connection, 1000000);
-    assert_int_equal(config->limits.max_buffered_bytes, 4 << 20);
-    assert_int_equal(config->limits.max_waiting, 2048);
-    assert_int_equal(config->limits.http2_resets, 100);
-    assert_int_equal(config->limits.http2_control_frames, 1000);
-    assert_int_equal(config->limits.failed_authentications, 100);
-    assert_int_equal(config->limits.receive_buffer_bytes, 64 << 10);
-    assert_int_equal(config->limits.send_buffer_bytes, 256 << 10);
-    assert_int_equal(config->timeouts.handshake_s, 10);
-    assert_int_equal(config->timeouts.request_s, 10);
-    assert_int_equal(config->timeouts.response_s, 10);
-    assert_int_equal(config->timeouts.idle_s, 60);
     assert_int_equal(config->note_count, 0);
 
     assert_int_equal(config->listener_count, 1);
@@ -132,11 +116,7 @@ static const char FULL[] =
     "user: 1000:4294967294\n"
     "seccomp: true\n"
     "cache: { max_bytes: 128KiB, stripes: 4096, max_ttl: 1d }\n"
-    "limits: { max_body: 16MiB, max_token: 16777216, max_headers: 8, max_header_bytes: 1KiB,\n"
-    "  max_connections: 7, max_connections_per_address: 6, max_requests_per_connection: 5,\n"
-    "  max_buffered: 17MiB, max_waiting: 4, http2_resets: 3, http2_control_frames: 20, receive_buffer: 4KiB, send_buffer: 8KiB,\n"
-    "  failed_authentications: 1000000 }\n"
-    "timeouts: { handshake: 1s, request: 2s, response: 3s, idle: 1h }\n"
+    "limits: { max_body: 16MiB, max_token: 16777216 }\n"
     "issuers:\n"
     "  - issuer: https://idp.example.com/\n"
     "    jwks_file: jwks.json\n"
@@ -225,22 +205,6 @@ static void test_full_server_part(void **state)
     assert_int_equal(config->cache.max_ttl_s, 86400);
     assert_int_equal(config->limits.max_body_bytes, 16 << 20);
     assert_int_equal(config->limits.max_token_bytes, 16 << 20);
-    assert_int_equal(config->limits.max_headers, 8);
-    assert_int_equal(config->limits.max_header_bytes, 1 << 10);
-    assert_int_equal(config->limits.max_connections, 7);
-    assert_int_equal(config->limits.max_connections_per_address, 6);
-    assert_int_equal(config->limits.max_requests_per_connection, 5);
-    assert_int_equal(config->limits.max_buffered_bytes, 17 << 20);
-    assert_int_equal(config->limits.max_waiting, 4);
-    assert_int_equal(config->limits.http2_resets, 3);
-    assert_int_equal(config->limits.http2_control_frames, 20);
-    assert_int_equal(config->limits.failed_authentications, 1000000);
-    assert_int_equal(config->limits.receive_buffer_bytes, 4 << 10);
-    assert_int_equal(config->limits.send_buffer_bytes, 8 << 10);
-    assert_int_equal(config->timeouts.handshake_s, 1);
-    assert_int_equal(config->timeouts.request_s, 2);
-    assert_int_equal(config->timeouts.response_s, 3);
-    assert_int_equal(config->timeouts.idle_s, 3600);
     config_free(config);
 }
 
@@ -437,7 +401,6 @@ static void test_json(void **state)
     assert_int_equal(config->limits.max_body_bytes, 1024);
     /* A token comes in a body. */
     assert_int_equal(config->limits.max_token_bytes, 1024);
-    assert_int_equal(config->limits.failed_authentications, 0);
     /* A quoted `any` is an audience, so JSON cannot turn the check off. */
     assert_false(config->issuers[0].rules.audience_is_any);
     assert_string_equal(config->issuers[0].rules.audiences[0], "any");
