@@ -172,7 +172,10 @@ bool syscall_filter_install(char *error)
         result = add_special(filter);
     if (result == 0) {
         /* Of the kernel's errors the library tells few, and calls the others EFAULT. */
-        result = seccomp_load(filter) == 0 ? 0 : -errno;
+        errno = 0;
+        result = seccomp_load(filter);
+        if (result != 0 && errno != 0)
+            result = -errno;
     }
     seccomp_release(filter);
     if (result != 0)

@@ -7,6 +7,8 @@
 
 #include <h2o/http1.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -26,6 +28,7 @@ void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_host
     h2o_linklist_init_anchor(&set->all);
     h2o_linklist_init_anchor(&set->paused);
     h2o_linklist_init_anchor(&set->touched);
+    h2o_linklist_init_anchor(&set->handshakes);
     set->count = 0;
 }
 
@@ -37,6 +40,8 @@ static void on_close(void *data)
         h2o_linklist_unlink(&connection->paused);
     if (h2o_linklist_is_linked(&connection->touched))
         h2o_linklist_unlink(&connection->touched);
+    if (h2o_linklist_is_linked(&connection->handshake))
+        h2o_linklist_unlink(&connection->handshake);
     if (connection->http2.is_gone != NULL)
         *connection->http2.is_gone = true;
     connection->set->count--;
@@ -94,18 +99,54 @@ static SSL_CTX *hold_tls(SSL_CTX *tls)
     return tls;
 }
 
+/* Whether the first TLS record is there (RFC 8446 section 5.1), or what is none. */
+static bool has_client_hello(const h2o_buffer_t *input)
+{
+    enum { HANDSHAKE = 22, HEADER_SIZE = 5, MAX_RECORD_LEN = 1 << 14 };
+    const uint8_t *bytes = (const uint8_t *)input->bytes;
+    if (input->size > 0 && bytes[0] != HANDSHAKE)
+        return true;
+    if (input->size < HEADER_SIZE)
+        return false;
+    size_t len = (size_t)bytes[3] << 8 | bytes[4];
+    return len > MAX_RECORD_LEN || input->size >= HEADER_SIZE + len;
+}
+
+/* The server's signature is what a handshake costs, so the beginning of many is spread over turns. */
+static void on_client_hello(h2o_socket_t *socket, const char *error)
+{
+    connection_t *connection = connection_of_socket(socket);
+    if (error != NULL) {
+        h2o_socket_close(socket);
+    } else if (has_client_hello(socket->input)) {
+        h2o_socket_read_stop(socket);
+        h2o_linklist_insert(&connection->set->handshakes, &connection->handshake);
+    }
+}
+
+bool connection_set_has_handshakes(connection_set_t *set)
+{
+    return !h2o_linklist_is_empty(&set->handshakes);
+}
+
+void connection_set_handshake(connection_set_t *set, unsigned max)
+{
+    for (unsigned i = 0; i < max && connection_set_has_handshakes(set); i++) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, handshake, set->handshakes.next);
+        h2o_linklist_unlink(&connection->handshake);
+        /* The library takes what lies in the socket's input for the beginning of the handshake. */
+        h2o_socket_ssl_handshake(connection->socket, connection->accept.ssl_ctx, NULL, on_handshake_complete);
+    }
+}
+
 /* On return the connection may be gone: the bytes that are there already may end it. */
 static void start_protocol(connection_t *connection)
 {
     h2o_socket_t *socket = connection->socket;
-    /* The library takes what lies in the socket's input for the beginning of the handshake. */
-    if (connection->accept.ssl_ctx != NULL) {
-        h2o_socket_ssl_handshake(socket, connection->accept.ssl_ctx, NULL, on_handshake_complete);
-        return;
-    }
-    h2o_socket_read_start(socket, on_first_bytes);
+    h2o_socket_cb on_bytes = connection->accept.ssl_ctx != NULL ? on_client_hello : on_first_bytes;
+    h2o_socket_read_start(socket, on_bytes);
     if (socket->input->size != 0)
-        on_first_bytes(socket, NULL);
+        on_bytes(socket, NULL);
 }
 
 /* Proxies are many peers, and are not bound as one. */
@@ -118,10 +159,15 @@ static bool count_for_address(connection_t *connection)
                                         set->config->limits.max_connections_per_address);
 }
 
-static void refuse(connection_t *connection, refusal_t refusal)
+void connection_report(const connection_t *connection, refusal_t refusal)
 {
     char text[IP_ADDRESS_TEXT_SIZE];
     refusals_report(refusal, ip_address_text(connection->peer.address, text));
+}
+
+static void refuse(connection_t *connection, refusal_t refusal)
+{
+    connection_report(connection, refusal);
     h2o_socket_close(connection->socket);
 }
 
@@ -137,7 +183,7 @@ static void on_proxy_header(h2o_socket_t *socket, const char *error)
     if (header.status == PROXY_HEADER_NEED_MORE)
         return;
     if (header.status == PROXY_HEADER_BAD) {
-        refuse(connection, REFUSAL_UNTRUSTED_PROXY);
+        refuse(connection, REFUSAL_PROXY_HEADER);
         return;
     }
     peer_follow_proxy_header(&connection->peer, &header);
@@ -201,16 +247,25 @@ miss_flow_t *connection_miss_flow(h2o_req_t *req)
     return &connection_of_request(req)->misses;
 }
 
+void connection_report_refusal(h2o_req_t *req, refusal_t refusal)
+{
+    char text[IP_ADDRESS_TEXT_SIZE];
+    refusals_report(refusal, ip_address_text(connection_peer(req), text));
+}
+
 void connection_count_request(h2o_req_t *req)
 {
     connection_t *connection = connection_of_request(req);
-    if (++connection->request_count < connection->set->config->limits.max_requests_per_connection)
-        return;
+    connection->request_count++;
     /* An HTTP/2 connection's are counted by their frames. */
-    if (req->version < 0x200 && req->http1_is_persistent) {
+    if (req->version >= 0x200 || !req->http1_is_persistent)
+        return;
+    if (connection->request_count >= connection->set->config->limits.max_requests_per_connection) {
         refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
-        req->http1_is_persistent = 0;
+        connection->is_to_leave = true;
     }
+    if (connection->is_to_leave)
+        req->http1_is_persistent = 0;
 }
 
 bool connection_had_its_turn(h2o_req_t *req)
@@ -222,7 +277,20 @@ bool connection_had_its_turn(h2o_req_t *req)
         connection->turn_requests = 0;
     connection->turn = connection->set->turn;
     return connection->turn_requests++ >=
-           (connection->is_callers ? CALLERS_PIPELINED_REQUESTS : PIPELINED_REQUESTS);
+               (connection->is_callers ? CALLERS_PIPELINED_REQUESTS : PIPELINED_REQUESTS) ||
+           connection_is_one_stranger_too_many(connection);
+}
+
+bool connection_is_one_stranger_too_many(connection_t *connection)
+{
+    enum { STRANGERS_PER_TURN = 16 };
+    return !connection->is_callers && connection->set->strangers_in_turn++ >= STRANGERS_PER_TURN;
+}
+
+void connection_set_begin_turn(connection_set_t *set)
+{
+    set->turn++;
+    set->strangers_in_turn = 0;
 }
 
 /* Strangers get less, because all that arrives at once is also read at once. */
@@ -230,7 +298,10 @@ static void enlarge_receive_buffer(const connection_t *connection)
 {
     size_t bytes = connection->set->config->limits.receive_buffer_bytes;
     int size = bytes > INT_MAX ? INT_MAX : (int)bytes;
-    (void)setsockopt(h2o_socket_get_fd(connection->socket), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    int fd = h2o_socket_get_fd(connection->socket);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    /* The window was bound by the buffer that there was at first. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &size, sizeof(size));
 }
 
 void connection_note_caller(h2o_req_t *req, bool is_proved)
@@ -245,12 +316,27 @@ void connection_note_caller(h2o_req_t *req, bool is_proved)
 
 bool connection_authentication_has_failed(h2o_req_t *req)
 {
-    return connection_of_request(req)->authentication_has_failed;
+    const connection_t *connection = connection_of_request(req);
+    if (connection->failed_host_count == 0)
+        return false;
+    ip_address_t host = ip_address_of_host(connection_peer(req));
+    for (size_t i = 0; i < connection->failed_host_count && i < CONNECTION_FAILED_HOSTS; i++) {
+        if (ip_address_equal(connection->failed_hosts[i], host))
+            return true;
+    }
+    return false;
 }
 
 void connection_note_failed_authentication(h2o_req_t *req)
 {
-    connection_of_request(req)->authentication_has_failed = true;
+    connection_t *connection = connection_of_request(req);
+    ip_address_t peer = connection_peer(req);
+    if (!connection_authentication_has_failed(req))
+        connection->failed_hosts[connection->failed_host_count++ % CONNECTION_FAILED_HOSTS] =
+            ip_address_of_host(peer);
+    /* Where nobody tells the callers on a connection apart, another gives each of them an attempt. */
+    if (ip_address_equal(peer, connection->peer.address))
+        connection->is_to_leave = true;
 }
 
 static bool is_answered_whole(const h2o_req_t *req)

@@ -10,6 +10,7 @@
 
 #include "connection_counts.h"
 #include "miss_queue.h"
+#include "refusals.h"
 
 #include "introspectd/config.h"
 #include "introspectd/ip_address.h"
@@ -25,13 +26,15 @@ typedef struct connection_set {
     const config_t *config; /* the one that is served by, borrowed: set before the first connection_open */
     connection_counts_t *counts; /* NULL: not counted */
     h2o_linklist_t all;
-    h2o_linklist_t paused; /* HTTP/2 connections that are not read from until their write is through, or
-                              until the next turn */
+    h2o_linklist_t paused;     /* HTTP/2 connections that are not read from until their write is through, or
+                                  until the next turn */
+    h2o_linklist_t handshakes; /* connections whose ClientHello has come */
     h2o_linklist_t
         touched; /* HTTP/2 connections that the library may have stopped reading from in this turn */
     size_t count;
-    uint64_t turn;            /* of the loop: the worker counts it */
-    struct timeval walked_at; /* by the system's clock, and by the monotonic one */
+    uint64_t turn;              /* of the loop */
+    unsigned strangers_in_turn; /* requests, or pieces of HTTP/2, of those who did not prove to be callers */
+    struct timeval walked_at;   /* by the system's clock, and by the monotonic one */
     int64_t walked_ms;
     struct timeval clock_stepped_at; /* nothing is taken to have begun before */
 } connection_set_t;
@@ -56,8 +59,21 @@ ip_address_t connection_peer(const h2o_req_t *req);
  */
 bool connection_set_can_resume(connection_set_t *set);
 
-/* Reads again from connections whose write is through: call from within the event loop. */
-void connection_set_resume(connection_set_t *set);
+/* To be called when a turn of the loop begins: everybody has a share again. */
+void connection_set_begin_turn(connection_set_t *set);
+
+/*
+ * Reads again from connections whose write is through, or who had their share of a turn: from callers' all,
+ * from others' until budget_us are over. Call from within the event loop.
+ */
+void connection_set_resume(connection_set_t *set, int64_t budget_us);
+
+/*
+ * Whether there are clients whose TLS handshake can begin, and the beginning of at most max, which costs a
+ * signature each. Call from within the event loop.
+ */
+bool connection_set_has_handshakes(connection_set_t *set);
+void connection_set_handshake(connection_set_t *set, unsigned max);
 
 /* How often connection_set_enforce is to be called. */
 enum { CONNECTION_ENFORCE_PERIOD_MS = 250 };
@@ -70,6 +86,9 @@ void connection_touch(h2o_req_t *req);
 
 /* Where the misses of req's connection wait. It ends with the connection. */
 miss_flow_t *connection_miss_flow(h2o_req_t *req);
+
+/* Counts and logs that a limit was reached, with who sent req. */
+void connection_report_refusal(h2o_req_t *req, refusal_t refusal);
 
 /* Counts a request of the connection; closes an HTTP/1 connection behind it when it was the last allowed. */
 void connection_count_request(h2o_req_t *req);
@@ -85,8 +104,9 @@ bool connection_had_its_turn(h2o_req_t *req);
 void connection_note_caller(h2o_req_t *req, bool is_proved);
 
 /*
- * Whether a caller on req's connection failed to authenticate while failures were throttled, and the noting
- * of it, which holds until the connection's end; see throttle.h.
+ * Whether req's peer failed to authenticate on its connection while failures were throttled, and the noting
+ * of it, which holds until the connection's end; see throttle.h. Where no proxy tells the connection's peers
+ * apart, nothing further is served on it.
  */
 bool connection_authentication_has_failed(h2o_req_t *req);
 void connection_note_failed_authentication(h2o_req_t *req);

@@ -5,6 +5,7 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 #include <h2o/http2_internal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static int mark_http1(h2o_req_t *req, void *data)
@@ -44,6 +45,14 @@ static size_t mark_requests(connection_set_t *set)
     return in_flight;
 }
 
+/* What was read and waits for its turn, or was not read yet. */
+static bool has_unread(connection_t *connection)
+{
+    int bytes = 0;
+    return h2o_linklist_is_linked(&connection->paused) ||
+           (ioctl(h2o_socket_get_fd(connection->socket), FIONREAD, &bytes) == 0 && bytes > 0);
+}
+
 void connection_set_close_idle(connection_set_t *set, int64_t drained_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
@@ -52,8 +61,8 @@ void connection_set_close_idle(connection_set_t *set, int64_t drained_ms)
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
         bool had_its_time = now_ms - connection->connected_ms >= CONNECTION_GRACE_MS &&
                             (connection->is_idle_http1 || drained_ms >= CONNECTION_GRACE_MS);
-        /* What has arrived can still be read, and is answered; then the library sees the end. */
-        if (had_its_time && !connection->has_request)
+        /* What has arrived is read and answered first: at the end the library drops what is not decided. */
+        if (had_its_time && !connection->has_request && !has_unread(connection))
             shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
     }
 }

@@ -11,7 +11,7 @@ enum {
     /* A step of the system's clock, by which the library times requests, is told from a slow turn. */
     CLOCK_STEP_MS = 1000,
     /* How long a connection that was ended may take for what was still to be written. */
-    ENDING_MS = 1000,
+    ENDING_S = 1,
     /* Streams that are ended in one walk; the next one goes on. */
     MAX_STREAMS_ENDED = 256
 };
@@ -76,6 +76,19 @@ static bool is_idle_too_long(const walk_t *walk, connection_t *connection, bool 
     return !has_request && is_over(walk, connection->idle_since_ms, walk->set->config->timeouts.idle_s);
 }
 
+/*
+ * Whether a connection on which no caller ever proved who it is has had the time of an idle one, whatever it
+ * asks: else strangers could keep all the places. It serves nothing further then.
+ */
+static bool has_stayed_too_long(const walk_t *walk, connection_t *connection)
+{
+    if (connection->has_callers_buffer ||
+        !is_over(walk, connection->connected_ms, walk->set->config->timeouts.idle_s))
+        return false;
+    connection->is_to_leave = true;
+    return true;
+}
+
 /* Whether a timeout of a request is over, and which. */
 static bool is_request_over(const walk_t *walk, const h2o_req_t *req, bool is_whole, refusal_t *refusal)
 {
@@ -92,13 +105,17 @@ static int enforce_http1(h2o_req_t *req, void *data)
 {
     const walk_t *walk = data;
     connection_t *connection = connection_of_request(req);
-    refusal_t refusal = REFUSAL_IDLE_TIMEOUT;
+    refusal_t refusal;
     /* A connection between two requests shows one that has not begun. */
     bool has_request = has_begun(req->timestamps.request_begin_at);
     connection->is_seen = true;
-    bool is_over_time = has_request ? is_request_over(walk, req, req->pathconf != NULL, &refusal) : false;
-    if (is_idle_too_long(walk, connection, has_request) || is_over_time) {
-        refusals_count(refusal);
+    bool is_over_time = has_request && is_request_over(walk, req, req->pathconf != NULL, &refusal);
+    if (is_over_time) {
+        connection_report(connection, refusal);
+        cut_off(connection);
+    } else if (is_idle_too_long(walk, connection, has_request) ||
+               (has_stayed_too_long(walk, connection) && !has_request)) {
+        refusals_count(REFUSAL_IDLE_TIMEOUT);
         cut_off(connection);
     }
     return 0;
@@ -114,7 +131,7 @@ static int find_slow_stream(h2o_req_t *req, void *data)
         stream->state == H2O_HTTP2_STREAM_STATE_END_STREAM ||
         !is_request_over(walk, req, stream->state > H2O_HTTP2_STREAM_STATE_RECV_BODY, &refusal))
         return 0;
-    refusals_count(refusal);
+    connection_report(connection_of_request(req), refusal);
     walk->slow[walk->slow_count++] = stream;
     return walk->slow_count == MAX_STREAMS_ENDED;
 }
@@ -127,6 +144,7 @@ static void end_slow_streams(walk_t *walk)
     for (size_t i = 0; i < walk->slow_count; i++) {
         h2o_http2_stream_t *stream = walk->slow[i];
         h2o_http2_conn_t *http2 = (h2o_http2_conn_t *)stream->req.conn;
+        connection_touch(&stream->req);
         h2o_http2_encode_rst_stream_frame(&http2->_write.buf, stream->stream_id, -H2O_HTTP2_ERROR_CANCEL);
         h2o_http2_conn_request_write(http2);
         h2o_http2_stream_reset(http2, stream);
@@ -155,18 +173,22 @@ static void enforce_http2(const walk_t *walk, connection_t *connection, h2o_http
     if (http2->state == H2O_HTTP2_CONN_STATE_IS_CLOSING) {
         if (connection->ending_since_ms == 0)
             connection->ending_since_ms = walk->now_ms;
-        else if (walk->now_ms - connection->ending_since_ms >= ENDING_MS)
+        else if (is_over(walk, connection->ending_since_ms,
+                         connection->is_to_leave ? timeouts->response_s : ENDING_S))
             cut_off(connection);
     } else if (is_stuck(walk, connection)) {
-        refusals_count(REFUSAL_RESPONSE_TIMEOUT);
+        connection_report(connection, REFUSAL_RESPONSE_TIMEOUT);
         cut_off(connection);
     } else if (!state->scanner.has_preface &&
                is_over(walk, connection->connected_ms, timeouts->handshake_s)) {
-        refusals_count(REFUSAL_HANDSHAKE_TIMEOUT);
+        connection_report(connection, REFUSAL_HANDSHAKE_TIMEOUT);
         cut_off(connection);
     } else if (is_idle_too_long(walk, connection, has_request)) {
         refusals_count(REFUSAL_IDLE_TIMEOUT);
         connection_end_http2(connection, H2O_HTTP2_ERROR_NONE);
+    } else if (has_stayed_too_long(walk, connection) && state->scanner.final_stream_id == 0) {
+        refusals_count(REFUSAL_IDLE_TIMEOUT);
+        connection_leave_http2(connection);
     } else if (!has_request && state->scanner.final_stream_id != 0) {
         connection_end_http2(connection, H2O_HTTP2_ERROR_NONE);
     }
@@ -195,12 +217,12 @@ static void enforce_others(const walk_t *walk)
             continue;
         if (connection->protocol == CONNECTION_OPENING) {
             if (is_over(walk, connection->connected_ms, timeouts->handshake_s)) {
-                refusals_count(REFUSAL_HANDSHAKE_TIMEOUT);
+                connection_report(connection, REFUSAL_HANDSHAKE_TIMEOUT);
                 cut_off(connection);
             }
         } else if (connection->ending_since_ms == 0) {
             connection->ending_since_ms = walk->now_ms;
-        } else if (walk->now_ms - connection->ending_since_ms >= ENDING_MS) {
+        } else if (is_over(walk, connection->ending_since_ms, ENDING_S)) {
             cut_off(connection);
         }
     }

@@ -10,8 +10,8 @@ enum {
      * streams handled; anybody else's four requests. */
     CALLERS_ALLOWANCE = 2048,
     ALLOWANCE = 4 * FRAME_COST_REQUEST,
-    /* Window updates, mostly: what clients are known to send along with a request. */
-    CONTROL_FRAMES_PER_ANSWER = 8,
+    /* Of bodies and window updates, mostly: what clients are known to send along with a request. */
+    FRAMES_PER_ANSWER = 8,
     /* Within these a request gets a 431 of ours. */
     HEADERS_MARGIN = 2
 };
@@ -98,7 +98,7 @@ static bool hand_over(connection_t *connection, const frame_scan_t *scan)
 
 static void end_offender(connection_t *connection, refusal_t refusal)
 {
-    refusals_report(refusal, NULL);
+    connection_report(connection, refusal);
     connection_end_http2(connection, H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM);
 }
 
@@ -116,20 +116,20 @@ static bool charge(connection_t *connection)
     uint64_t aborted =
         http2->scanner.opened - http2->answered - present_streams(library_connection(connection));
     uint64_t answered = http2->answered - http2->answered_seen;
-    uint64_t control_frames = http2->scanner.control_frames - http2->control_frames_seen;
+    uint64_t other_frames = http2->scanner.other_frames - http2->other_frames_seen;
     uint64_t newly_aborted = aborted > http2->aborted_seen ? aborted - http2->aborted_seen : 0;
     http2->aborted_seen = aborted;
     http2->answered_seen = http2->answered;
-    http2->control_frames_seen = http2->scanner.control_frames;
+    http2->other_frames_seen = http2->scanner.other_frames;
     leaky_budget_refund(&http2->resets, answered);
-    leaky_budget_refund(&http2->control_frames, answered * CONTROL_FRAMES_PER_ANSWER);
+    leaky_budget_refund(&http2->control_frames, answered * FRAMES_PER_ANSWER);
     if (newly_aborted > 0)
         connection->is_callers = false;
     if (!leaky_budget_spend(&http2->resets, newly_aborted, limits->http2_resets)) {
         end_offender(connection, REFUSAL_HTTP2_RESETS);
         return false;
     }
-    if (!leaky_budget_spend(&http2->control_frames, control_frames, limits->http2_control_frames)) {
+    if (!leaky_budget_spend(&http2->control_frames, other_frames, limits->http2_control_frames)) {
         end_offender(connection, REFUSAL_HTTP2_CONTROL_FRAMES);
         return false;
     }
@@ -175,19 +175,28 @@ static bool check_bodies(connection_t *connection)
     return false;
 }
 
-/* Tells the peer that no further stream is served (RFC 9113 section 6.8). Those that are open go on. */
-static void check_request_count(connection_t *connection)
+void connection_leave_http2(connection_t *connection)
 {
     frame_scanner_t *scanner = &connection->http2.scanner;
     h2o_http2_conn_t *http2 = library_connection(connection);
-    if (scanner->opened < connection->set->config->limits.max_requests_per_connection ||
-        scanner->final_stream_id != 0 || http2->state != H2O_HTTP2_CONN_STATE_OPEN)
+    connection->is_to_leave = true;
+    if (scanner->final_stream_id != 0 || scanner->last_stream_id == 0 ||
+        http2->state != H2O_HTTP2_CONN_STATE_OPEN)
         return;
-    refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
     scanner->final_stream_id = scanner->last_stream_id;
     h2o_http2_encode_goaway_frame(&http2->_write.buf, scanner->final_stream_id, H2O_HTTP2_ERROR_NONE,
-                                  h2o_iovec_init(H2O_STRLIT("requests per connection")));
+                                  h2o_iovec_init(NULL, 0));
     h2o_http2_conn_request_write(http2);
+}
+
+static void check_whether_to_leave(connection_t *connection)
+{
+    bool has_had_all =
+        connection->http2.scanner.opened >= connection->set->config->limits.max_requests_per_connection;
+    if (has_had_all && !connection->is_to_leave)
+        refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
+    if (has_had_all || connection->is_to_leave)
+        connection_leave_http2(connection);
 }
 
 /* Gives the library what this turn's allowance lets through. */
@@ -207,6 +216,7 @@ static void feed(connection_t *connection)
             return;
         }
         if (scan.stop == FRAME_STOP_BROKEN) {
+            connection_report(connection, REFUSAL_MALFORMED_REQUEST);
             connection_end_http2(connection, H2O_HTTP2_ERROR_PROTOCOL);
             return;
         }
@@ -217,9 +227,15 @@ static void feed(connection_t *connection)
              !h2o_socket_is_writing(socket));
     if (!charge(connection) || !check_bodies(connection))
         return;
-    check_request_count(connection);
+    check_whether_to_leave(connection);
     if (scan.stop != FRAME_STOP_INCOMPLETE)
         pause_reading(connection);
+}
+
+static void touch(connection_t *connection)
+{
+    if (!h2o_linklist_is_linked(&connection->touched))
+        h2o_linklist_insert(&connection->set->touched, &connection->touched);
 }
 
 /*
@@ -230,12 +246,12 @@ static void feed(connection_t *connection)
 static void on_http2_read(h2o_socket_t *socket, const char *error)
 {
     connection_t *connection = connection_of_socket(socket);
-    if (error == NULL && h2o_socket_is_writing(socket)) {
+    bool is_to_wait = h2o_socket_is_writing(socket) || connection_is_one_stranger_too_many(connection);
+    if (error == NULL && is_to_wait) {
         pause_reading(connection);
         return;
     }
-    if (!h2o_linklist_is_linked(&connection->touched))
-        h2o_linklist_insert(&connection->set->touched, &connection->touched);
+    touch(connection);
     if (error != NULL)
         connection->http2.library_read(socket, error);
     else
@@ -257,8 +273,8 @@ void connection_end_http2(connection_t *connection, int error)
 void connection_touch(h2o_req_t *req)
 {
     connection_t *connection = connection_of_request(req);
-    if (connection->protocol == CONNECTION_HTTP2 && !h2o_linklist_is_linked(&connection->touched))
-        h2o_linklist_insert(&connection->set->touched, &connection->touched);
+    if (connection->protocol == CONNECTION_HTTP2)
+        touch(connection);
 }
 
 bool connection_has_trailers(h2o_req_t *req)
@@ -301,22 +317,37 @@ bool connection_set_can_resume(connection_set_t *set)
     return can_resume;
 }
 
-void connection_set_resume(connection_set_t *set)
+/* Whether it was time for it. */
+static bool resume(connection_t *connection, int64_t end_us)
 {
+    h2o_socket_t *socket = connection->socket;
+    if (h2o_socket_is_writing(socket) || (!connection->is_callers && clock_monotonic_us() >= end_us))
+        return false;
+    h2o_socket_read_start(socket, on_http2_read);
+    touch(connection);
+    feed(connection);
+    return true;
+}
+
+void connection_set_resume(connection_set_t *set, int64_t budget_us)
+{
+    if (h2o_linklist_is_empty(&set->paused))
+        return;
+    int64_t end_us = clock_monotonic_us() + budget_us;
     h2o_linklist_t paused;
+    h2o_linklist_t still_paused;
     h2o_linklist_init_anchor(&paused);
+    h2o_linklist_init_anchor(&still_paused);
     /* Those that are paused again meanwhile have had their turn. */
     h2o_linklist_insert_list(&paused, &set->paused);
     while (!h2o_linklist_is_empty(&paused)) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, paused, paused.next);
         h2o_linklist_unlink(&connection->paused);
-        if (h2o_socket_is_writing(connection->socket)) {
-            h2o_linklist_insert(&set->paused, &connection->paused);
-            continue;
-        }
-        h2o_socket_read_start(connection->socket, on_http2_read);
-        on_http2_read(connection->socket, NULL);
+        if (!resume(connection, end_us))
+            h2o_linklist_insert(&still_paused, &connection->paused);
     }
+    /* First the next time. */
+    h2o_linklist_insert_list(set->paused.next, &still_paused);
 }
 
 void connection_start_http2(connection_t *connection)

@@ -1,7 +1,10 @@
 #include "deferred.h"
 
+#include "introspectd/clock.h"
+
 typedef struct entry {
     h2o_linklist_t link;
+    deferred_cb *run;
     h2o_handler_t *handler;
     h2o_req_t *req;
 } entry_t;
@@ -18,10 +21,10 @@ void deferred_init(deferred_t *deferred)
     h2o_linklist_init_anchor(&deferred->waiting);
 }
 
-void deferred_push(deferred_t *deferred, h2o_handler_t *handler, h2o_req_t *req)
+void deferred_push(deferred_t *deferred, deferred_cb *run, h2o_handler_t *handler, h2o_req_t *req)
 {
     entry_t *entry = h2o_mem_alloc_shared(&req->pool, sizeof(*entry), dispose_entry);
-    *entry = (entry_t){.handler = handler, .req = req};
+    *entry = (entry_t){.run = run, .handler = handler, .req = req};
     h2o_linklist_insert(&deferred->waiting, &entry->link);
 }
 
@@ -30,14 +33,19 @@ bool deferred_is_empty(deferred_t *deferred)
     return h2o_linklist_is_empty(&deferred->waiting);
 }
 
-void deferred_run(deferred_t *deferred)
+void deferred_run(deferred_t *deferred, int64_t budget_us)
 {
+    if (deferred_is_empty(deferred))
+        return;
+    int64_t end_us = clock_monotonic_us() + budget_us;
     h2o_linklist_t now;
     h2o_linklist_init_anchor(&now);
     h2o_linklist_insert_list(&now, &deferred->waiting);
-    while (!h2o_linklist_is_empty(&now)) {
+    do {
         entry_t *entry = H2O_STRUCT_FROM_MEMBER(entry_t, link, now.next);
         h2o_linklist_unlink(&entry->link);
-        entry->handler->on_req(entry->handler, entry->req);
-    }
+        entry->run(entry->handler, entry->req);
+    } while (!h2o_linklist_is_empty(&now) && clock_monotonic_us() < end_us);
+    /* Before those that came meanwhile. */
+    h2o_linklist_insert_list(deferred->waiting.next, &now);
 }

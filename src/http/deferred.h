@@ -14,12 +14,15 @@ typedef struct deferred {
 
 void deferred_init(deferred_t *deferred);
 
-/* Has handler asked again for req, when deferred_run is called. */
-void deferred_push(deferred_t *deferred, h2o_handler_t *handler, h2o_req_t *req);
+typedef void deferred_cb(h2o_handler_t *handler, h2o_req_t *req);
+
+/* Has run called with handler and req by deferred_run. */
+void deferred_push(deferred_t *deferred, deferred_cb *run, h2o_handler_t *handler, h2o_req_t *req);
 
 bool deferred_is_empty(deferred_t *deferred);
 
-/* Asks the handlers of those that wait now. From within the event loop. */
-void deferred_run(deferred_t *deferred);
+/* Runs those that wait now, oldest first, one at least and until budget_us are over. From
+ * within the event loop. */
+void deferred_run(deferred_t *deferred, int64_t budget_us);
 
 #endif

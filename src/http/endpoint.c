@@ -119,7 +119,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
         (undecided_t *)miss_queue_push(&worker->misses, connection_miss_flow(req), req, work, &UNDECIDED);
     if (undecided == NULL) {
         request_body_deinit(body);
-        refusals_report(REFUSAL_WAITING, NULL);
+        connection_report_refusal(req, REFUSAL_WAITING);
         answer_error(req, &UNAVAILABLE);
         return;
     }
@@ -132,7 +132,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     undecided->key = key;
 }
 
-static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+static void handle(h2o_handler_t *handler, h2o_req_t *req)
 {
     endpoint_t *endpoint = (endpoint_t *)handler;
     worker_t *worker = worker_of(req);
@@ -140,16 +140,12 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     request_body_t body = {0};
     const client_t *client = NULL;
 
-    if (connection_had_its_turn(req)) {
-        deferred_push(&worker->deferred, handler, req);
-        return 0;
-    }
     connection_count_request(req);
     worker->answered_in_turn++;
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
         answer_error(req, &refusal);
-        return 0;
+        return;
     }
     const char *problem = request_body_parse(head.body_type, req->entity.base, req->entity.len, &body);
     reply_error_t malformed = {400, "invalid_request", problem};
@@ -164,12 +160,20 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);
     if (client != NULL && problem == NULL && body.token.base != NULL) {
         answer_token(endpoint, req, client, &body);
-        return 0;
+        return;
     }
     if (client != NULL)
         error = problem != NULL ? &malformed : &NO_TOKEN;
     request_body_deinit(&body);
     answer_error(req, error);
+}
+
+static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    if (connection_had_its_turn(req))
+        deferred_push(&worker_of(req)->deferred, handle, handler, req);
+    else
+        handle(handler, req);
     return 0;
 }
 

@@ -7,6 +7,7 @@ enum {
     MAX_FRAME_LEN = 16384, /* what the library announces; above, it ends the connection */
     DATA = 0,
     HEADERS = 1,
+    PRIORITY_FRAME = 2,
     CONTINUATION = 9,
     LAST_KNOWN = CONTINUATION,
     END_STREAM = 0x1,
@@ -15,9 +16,6 @@ enum {
     PRIORITY = 0x20,
     PRIORITY_SIZE = 5
 };
-
-/* A body in smaller pieces is counted like frames without any. */
-enum { SMALL_DATA_LEN = 64 };
 
 typedef struct frame {
     size_t len; /* of the payload */
@@ -81,11 +79,6 @@ static bool take_headers(frame_scanner_t *scanner, const frame_limits_t *limits,
     return add_to_block(scanner, limits, frame);
 }
 
-static bool is_small_data(const frame_t *frame)
-{
-    return frame->type == DATA && frame->len < SMALL_DATA_LEN && (frame->flags & END_STREAM) == 0;
-}
-
 /* Frames of streams that the peer was told not to open. */
 static bool is_beyond_final(frame_scanner_t *scanner, const frame_t *frame)
 {
@@ -95,9 +88,18 @@ static bool is_beyond_final(frame_scanner_t *scanner, const frame_t *frame)
     return scanner->is_dropping_block;
 }
 
+/*
+ * RFC 9113 section 5.3.2 lets priorities be ignored. The library would open a stream for one, whose HEADERS
+ * frame then looks like trailers. What is malformed is left for it to refuse.
+ */
+static bool is_priority(const frame_t *frame)
+{
+    return frame->type == PRIORITY_FRAME && frame->len == PRIORITY_SIZE && frame->stream_id != 0;
+}
+
 static bool is_to_be_dropped(frame_scanner_t *scanner, const frame_t *frame)
 {
-    return frame->type > LAST_KNOWN || is_beyond_final(scanner, frame);
+    return frame->type > LAST_KNOWN || is_priority(frame) || is_beyond_final(scanner, frame);
 }
 
 /*
@@ -137,8 +139,7 @@ static bool take_frame(frame_scanner_t *scanner, const frame_limits_t *limits, c
         scanner->is_in_block = (frame->flags & END_HEADERS) == 0;
     if (frame->type == DATA)
         scanner->data_bytes += frame->len;
-    if ((frame->type != HEADERS && frame->type != DATA) || is_small_data(frame))
-        scanner->control_frames++;
+    scanner->other_frames += frame->type != HEADERS;
     return is_within_limits;
 }
 

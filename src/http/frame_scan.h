@@ -24,8 +24,8 @@ typedef struct frame_limits {
 
 /* Zero-initialised at the start of a connection. The counts only grow. */
 typedef struct frame_scanner {
-    uint64_t opened;         /* streams that HEADERS frames opened */
-    uint64_t control_frames; /* that carry no part of a request worth speaking of */
+    uint64_t opened;       /* streams that HEADERS frames opened */
+    uint64_t other_frames; /* than HEADERS */
     uint64_t data_bytes;
     uint32_t last_stream_id;  /* the highest one opened */
     uint32_t final_stream_id; /* when not 0: frames of streams above are dropped */

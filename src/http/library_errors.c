@@ -1,5 +1,6 @@
 #include "library_errors.h"
 
+#include "refusals.h"
 #include "reply.h"
 
 typedef struct rewriter {
@@ -35,6 +36,7 @@ static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t *
         reply_error_t error = {req->res.status, "invalid_request",
                                req->res.status == 413 ? "the body is too large" : "the request is malformed"};
         slice_t body = reply_error_body(&req->pool, &error);
+        refusals_count(req->res.status == 413 ? REFUSAL_BODY : REFUSAL_MALFORMED_REQUEST);
         req->res.headers = (h2o_headers_t){NULL, 0, 0};
         reply_add_header(req, H2O_TOKEN_CONTENT_TYPE, "application/json");
         reply_add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");

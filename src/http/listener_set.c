@@ -58,14 +58,6 @@ static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t 
     return tls;
 }
 
-/* Until a connection turns out to be a caller's. */
-static size_t strangers_buffer(const config_t *config)
-{
-    enum { STRANGERS_BYTES = 16 * 1024 };
-    size_t bytes = config->limits.receive_buffer_bytes;
-    return bytes < STRANGERS_BYTES ? bytes : STRANGERS_BYTES;
-}
-
 /* Adds a listener, bound or shared; from is NULL for the admin's. */
 static bool add(listener_set_t *set, const config_t *config, const config_listener_t *from,
                 const listener_set_t *present_set, server_error_t *error)
@@ -84,8 +76,6 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
     bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
                                     : listener_bind(listener, address, tls, reason, sizeof(reason));
     listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
-    if (is_added && from != NULL)
-        listener_set_buffers(listener, strangers_buffer(config), config->limits.send_buffer_bytes);
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;
@@ -114,6 +104,20 @@ bool listener_set_open(listener_set_t *set, const config_t *config, const listen
         return false;
     }
     return true;
+}
+
+/* Until a connection turns out to be a caller's. */
+static size_t strangers_buffer(const config_t *config)
+{
+    enum { STRANGERS_BYTES = 16 * 1024 };
+    size_t bytes = config->limits.receive_buffer_bytes;
+    return bytes < STRANGERS_BYTES ? bytes : STRANGERS_BYTES;
+}
+
+void listener_set_apply_buffers(const listener_set_t *set, const config_t *config)
+{
+    for (size_t i = 0; i < set->public_count; i++)
+        listener_set_buffers(&set->listeners[i], strangers_buffer(config), config->limits.send_buffer_bytes);
 }
 
 static listener_t *find_by_id(const listener_set_t *set, uint64_t id)

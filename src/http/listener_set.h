@@ -26,6 +26,9 @@ bool listener_set_open(listener_set_t *set, const config_t *config, const listen
 /* Hands the socket files of shared sockets from old to set: old can then be closed. */
 void listener_set_take_over(listener_set_t *set, listener_set_t *old);
 
+/* Bounds what the kernel keeps of the public listeners' connections, as config has it. */
+void listener_set_apply_buffers(const listener_set_t *set, const config_t *config);
+
 /* The listener with that id, NULL when there is none. */
 const listener_t *listener_set_find(const listener_set_t *set, uint64_t id);
 

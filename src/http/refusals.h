@@ -20,7 +20,9 @@ typedef enum refusal {
     REFUSAL_HTTP2_CONTROL_FRAMES,
     REFUSAL_FAILED_AUTHENTICATIONS,
     REFUSAL_AMBIGUOUS_REQUEST,
-    REFUSAL_UNTRUSTED_PROXY, /* or one that sends no good PROXY header */
+    REFUSAL_MALFORMED_REQUEST, /* that the HTTP library refused, or frames in an order that is none */
+    REFUSAL_UNTRUSTED_PROXY,
+    REFUSAL_PROXY_HEADER, /* that is none */
     REFUSAL_HANDSHAKE_TIMEOUT,
     REFUSAL_REQUEST_TIMEOUT,
     REFUSAL_RESPONSE_TIMEOUT,

@@ -92,7 +92,7 @@ static const char *raw_problem(h2o_req_t *req)
     return problem;
 }
 
-static const reply_error_t *check(const h2o_req_t *req, const config_t *config, const found_t *found,
+static const reply_error_t *check(h2o_req_t *req, const config_t *config, const found_t *found,
                                   request_head_t *out)
 {
     if (req->headers.size > config->limits.max_headers || found->bytes > config->limits.max_header_bytes) {
@@ -108,6 +108,8 @@ static const reply_error_t *check(const h2o_req_t *req, const config_t *config, 
         return &METHOD_NOT_ALLOWED;
     if (req->entity.len > config->limits.max_body_bytes) {
         refusals_count(REFUSAL_BODY);
+        /* With more behind it, the library would keep the memory of the body for what comes next. */
+        req->http1_is_persistent = 0;
         return &TOO_LARGE;
     }
     if (found->content_encoding.base != NULL &&
@@ -127,7 +129,7 @@ bool request_head_check(h2o_req_t *req, const config_t *config, request_head_t *
     if (ambiguity == NULL && connection_has_trailers(req))
         ambiguity = "headers come behind the body";
     if (ambiguity != NULL) {
-        refusals_count(REFUSAL_AMBIGUOUS_REQUEST);
+        connection_report_refusal(req, REFUSAL_AMBIGUOUS_REQUEST);
         req->http1_is_persistent = 0;
         *error = (reply_error_t){400, "invalid_request", ambiguity};
         return false;

@@ -149,6 +149,7 @@ server_t *server_open(const config_t *config, server_error_t *error)
         server_close(server);
         return NULL;
     }
+    listener_set_apply_buffers(&server->listeners, config);
     return server;
 }
 
@@ -212,6 +213,7 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
         return false;
     }
     /* From here on nothing can fail. */
+    listener_set_apply_buffers(&listeners, introspector_config(introspector));
     log_listeners("no_longer_listening", &server->listeners, &listeners);
     log_listeners("listening", &listeners, &server->listeners);
     listener_set_take_over(&listeners, &server->listeners);

@@ -17,9 +17,12 @@ enum {
     ANSWERED_LATELY_US = 2000,
     /* New connections taken in one turn: few, so that threads that share a socket get their share of them. */
     ACCEPTS_PER_TURN = 4,
+    /* How long those who did not prove to be callers are served, beyond the first few of them in a turn. */
+    STRANGERS_PER_TURN_US = 200,
+    HANDSHAKES_PER_TURN = 4,
     IDLE_TURN_MS = 1000,
-    /* The library's own timeouts of idle connections lie behind ours, which are exact. */
-    LIBRARY_TIMEOUT_MARGIN_S = 60,
+    /* The library's own timeouts go by the system's clock, which may be set; ours are exact. */
+    LIBRARY_TIMEOUT_MS = 7 * 24 * 3600 * 1000,
     DRAIN_TURN_MS = 20,
     /* How long no connection is taken when the process has no descriptor left. */
     ACCEPT_PAUSE_MS = 100,
@@ -150,11 +153,9 @@ static void change_listeners(worker_t *worker, worker_setup_t *old)
 static void follow_limits(worker_t *worker)
 {
     const config_t *config = introspector_config(worker->setup->introspector);
-    int64_t http1_timeout_s = config->timeouts.idle_s + config->timeouts.request_s + LIBRARY_TIMEOUT_MARGIN_S;
     worker->config.max_request_entity_size = config->limits.max_body_bytes + BODY_MARGIN_BYTES;
-    worker->h2o.http1.req_timeout.timeout = (uint64_t)http1_timeout_s * 1000;
-    worker->h2o.http2.idle_timeout.timeout =
-        (uint64_t)(config->timeouts.idle_s + LIBRARY_TIMEOUT_MARGIN_S) * 1000;
+    worker->h2o.http1.req_timeout.timeout = LIBRARY_TIMEOUT_MS;
+    worker->h2o.http2.idle_timeout.timeout = LIBRARY_TIMEOUT_MS;
     worker->connections.config = config;
     miss_queue_set_max_len(&worker->misses, config->limits.max_waiting);
 }
@@ -268,9 +269,10 @@ static void on_work(h2o_timeout_entry_t *entry)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
     worker->has_worked = true;
-    deferred_run(&worker->deferred);
+    deferred_run(&worker->deferred, STRANGERS_PER_TURN_US);
     run_misses(worker);
-    connection_set_resume(&worker->connections);
+    connection_set_handshake(&worker->connections, worker->has_answered ? 1 : HANDSHAKES_PER_TURN);
+    connection_set_resume(&worker->connections, STRANGERS_PER_TURN_US);
     if (clock_monotonic_ms() >= worker->enforce_next_ms) {
         worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
         connection_set_enforce(&worker->connections);
@@ -329,13 +331,13 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
-    worker->connections.turn++;
+    connection_set_begin_turn(&worker->connections);
     worker->has_answered = worker->answered_in_turn > 0;
     worker->answered_in_turn = 0;
     bool can_resume = connection_set_can_resume(&worker->connections);
     bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
     if (can_resume || is_to_enforce || !deferred_is_empty(&worker->deferred) ||
-        !miss_queue_is_empty(&worker->misses))
+        connection_set_has_handshakes(&worker->connections) || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
     if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
         max_wait_ms = CONNECTION_ENFORCE_PERIOD_MS;

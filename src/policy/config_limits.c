@@ -76,7 +76,7 @@ void config_set_default_limits(config_t *config)
                                        .max_connections = 10000,
                                        .max_connections_per_address = 1000,
                                        .max_requests_per_connection = 1000000,
-                                       .max_buffered_bytes = 4 * MIB,
+                                       .max_buffered_bytes = 8 * MIB,
                                        .max_waiting = 2048,
                                        .http2_resets = 100,
                                        .http2_control_frames = 1000,
@@ -90,7 +90,7 @@ void config_set_default_limits(config_t *config)
 static bool read_sizes(config_loader_t *loader, const config_node_t *values)
 {
     static const config_range_t BODY_RANGE = {KIB, 16 * MIB, false};
-    static const config_range_t HEADER_RANGE = {KIB, 256 * KIB, false};
+    static const config_range_t HEADER_RANGE = {KIB, 128 * KIB, false};
     static const config_range_t BUFFER_RANGE = {4 * KIB, 16 * MIB, false};
     config_limits_t *limits = &loader->config->limits;
     if (values[MAX_BODY].id != 0 &&

@@ -48,7 +48,7 @@ static bool has_whole_frame(const played_t *played, const uint8_t *data, size_t 
 static void check_growth(const frame_scanner_t *before, const frame_scanner_t *after)
 {
     FUZZ_CHECK(after->opened >= before->opened);
-    FUZZ_CHECK(after->control_frames >= before->control_frames);
+    FUZZ_CHECK(after->other_frames >= before->other_frames);
     FUZZ_CHECK(after->data_bytes >= before->data_bytes);
     FUZZ_CHECK(after->last_stream_id >= before->last_stream_id);
     FUZZ_CHECK(after->final_stream_id == before->final_stream_id);
@@ -96,7 +96,7 @@ static void check_same(const played_t *one, const played_t *other)
     FUZZ_CHECK(one->trailers == other->trailers);
     FUZZ_CHECK(one->stop == other->stop);
     FUZZ_CHECK(one->scanner.opened == other->scanner.opened);
-    FUZZ_CHECK(one->scanner.control_frames == other->scanner.control_frames);
+    FUZZ_CHECK(one->scanner.other_frames == other->scanner.other_frames);
     FUZZ_CHECK(one->scanner.data_bytes == other->scanner.data_bytes);
     FUZZ_CHECK(one->scanner.block.fields == other->scanner.block.fields);
 }

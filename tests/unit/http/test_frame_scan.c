@@ -74,7 +74,7 @@ static void assert_same(const played_t *one, const played_t *other)
     assert_int_equal(one->last_trailers_stream_id, other->last_trailers_stream_id);
     assert_int_equal(one->stop, other->stop);
     assert_int_equal(one->scanner.opened, other->scanner.opened);
-    assert_int_equal(one->scanner.control_frames, other->scanner.control_frames);
+    assert_int_equal(one->scanner.other_frames, other->scanner.other_frames);
     assert_int_equal(one->scanner.data_bytes, other->scanner.data_bytes);
     assert_int_equal(one->scanner.last_stream_id, other->scanner.last_stream_id);
     assert_int_equal(one->scanner.block.fields, other->scanner.block.fields);
@@ -156,24 +156,37 @@ static void requests_pass_and_are_counted(void **state)
     assert_int_equal(played->scanner.opened, 3);
     assert_int_equal(played->scanner.last_stream_id, 9);
     assert_int_equal(played->scanner.data_bytes, 74);
-    assert_int_equal(played->scanner.control_frames, 3); /* the SETTINGS and the CONTINUATIONs */
+    assert_int_equal(played->scanner.other_frames, 5); /* all that are no HEADERS */
     assert_false(played->scanner.is_in_block);
     free(played);
 }
 
-static void frames_that_carry_next_to_nothing_are_control_frames(void **state)
+static void all_frames_that_open_nothing_are_counted(void **state)
 {
     (void)state;
     put(HEADERS, END_HEADERS, 1, "\x82");
     http2_put_filled(&input, DATA, 0, 1, 'x', 0);
-    http2_put_filled(&input, DATA, 0, 1, 'x', 63);
     http2_put_filled(&input, DATA, 0, 1, 'x', 64);
     http2_put_filled(&input, DATA, END_STREAM, 1, 'x', 0);
     for (int type = PRIORITY_FRAME; type <= WINDOW_UPDATE; type++)
         put(type, 0, 0, "1234");
     put(UNKNOWN, 0, 0, "");
     played_t *played = play_all(&input, 0);
-    assert_int_equal(played->scanner.control_frames, 2 + (WINDOW_UPDATE - PRIORITY_FRAME + 1) + 1);
+    assert_int_equal(played->scanner.other_frames, 3 + (WINDOW_UPDATE - PRIORITY_FRAME + 1) + 1);
+    free(played);
+}
+
+/* The library would open a stream for them; those that it must refuse are left to it. */
+static void priorities_are_dropped_where_they_are_well_formed(void **state)
+{
+    (void)state;
+    put(PRIORITY_FRAME, 0, 7, "12345");
+    put(HEADERS, END_HEADERS | END_STREAM, 1, "\x82");
+    put(PRIORITY_FRAME, 0, 0, "12345");
+    put(PRIORITY_FRAME, 0, 7, "1234");
+    played_t *played = play_all(&input, 0);
+    assert_int_equal(played->dropped, 9 + 5);
+    assert_int_equal(played->scanner.other_frames, 3);
     free(played);
 }
 
@@ -450,7 +463,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(preface_is_awaited_whole, reset),
         cmocka_unit_test_setup(requests_pass_and_are_counted, reset),
-        cmocka_unit_test_setup(frames_that_carry_next_to_nothing_are_control_frames, reset),
+        cmocka_unit_test_setup(all_frames_that_open_nothing_are_counted, reset),
+        cmocka_unit_test_setup(priorities_are_dropped_where_they_are_well_formed, reset),
         cmocka_unit_test_setup(unknown_frames_are_dropped, reset),
         cmocka_unit_test_setup(nothing_comes_between_the_parts_of_a_block, reset),
         cmocka_unit_test_setup(block_ends_on_the_stream_that_it_began_on, reset),

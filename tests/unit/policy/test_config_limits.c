@@ -29,7 +29,7 @@ static void test_defaults(void **state)
     assert_int_equal(limits->max_connections, 10000);
     assert_int_equal(limits->max_connections_per_address, 1000);
     assert_int_equal(limits->max_requests_per_connection, 1000000);
-    assert_int_equal(limits->max_buffered_bytes, 4 << 20);
+    assert_int_equal(limits->max_buffered_bytes, 8 << 20);
     assert_int_equal(limits->max_waiting, 2048);
     assert_int_equal(limits->http2_resets, 100);
     assert_int_equal(limits->http2_control_frames, 1000);
@@ -81,8 +81,8 @@ static void test_every_timeout(void **state)
 /* A body that is allowed must fit. */
 static void test_what_is_buffered_follows_the_body(void **state)
 {
-    config_t *config = load(*state, "limits: { max_body: 8MiB }\n");
-    assert_int_equal(config->limits.max_buffered_bytes, 8 << 20);
+    config_t *config = load(*state, "limits: { max_body: 16MiB }\n");
+    assert_int_equal(config->limits.max_buffered_bytes, 16 << 20);
     config_free(config);
 }
 
