@@ -118,6 +118,9 @@ class Soak:
     def judge(self):
         """What is wrong, in words."""
         wrong = []
+        refused = self.mixture.refused()
+        if refused:
+            wrong.append(f"good requests were refused: {dict(refused)}")
         if self.mixture.failed():
             wrong.append(f"{self.mixture.failed()} good requests failed: {self.mixture.statuses()} {self.mixture.troubles()[:5]}")
         growth = self.growth_percent()

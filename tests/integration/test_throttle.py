@@ -92,6 +92,8 @@ class Guessing:
                 with endpoint.connect() as connection:
                     for _ in range(10 if endpoint.protocol in H2_PROTOCOLS else 1):
                         self.statuses.append(guess(endpoint, self.client_id, connection).status)
+                        if self.statuses[-1] == 429:
+                            break  # nothing further is served there
 
     def __enter__(self):
         self.thread.start()
@@ -161,7 +163,26 @@ def test_failures_before_the_budget_is_gone_leave_the_connection_its_guess(world
             expect.invalid_client(guess(endpoint, world.rfc.client_id, connection))
         expect.is_active(ask(connection, unproved(world.rfc), token))
         expect.throttled(guess(endpoint, world.rfc.client_id, connection))
-        expect.throttled(ask(connection, unproved(world.rfc), token))
+        connection.wait_for_goaway()
+
+
+def test_proxys_other_callers_are_served_on_the_same_connection(world, start_server):
+    """Who guesses is told apart by X-Forwarded-For, and nobody else pays for it."""
+    config = world.config(limits={"failed_authentications": BUDGET}, trusted_proxies=["127.0.0.0/8"])
+    endpoint = start_server(config).endpoints["h2c"]
+    token, body = world.token(), form_body(("token", world.token()))
+
+    def ask_for(connection, address, authorization):
+        headers = [authorization, ("Content-Type", FORM), ("X-Forwarded-For", address)]
+        return connection.request("POST", "/introspect", headers, body)
+
+    exhaust(endpoint, world.rfc.client_id)
+    with endpoint.connect() as connection:
+        for _ in range(5):
+            expect.throttled(ask_for(connection, "192.0.2.66", basic(world.rfc.client_id, WRONG)))
+            expect.throttled(ask_for(connection, "192.0.2.66", unproved(world.rfc)))
+            expect.is_active(ask_for(connection, "192.0.2.1", unproved(world.rfc)))
+        callers_are_served(endpoint, world.rfc, token)
 
 
 @pytest.mark.parametrize("protocol", ["h1", "tls-h1"])

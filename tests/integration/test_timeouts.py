@@ -10,7 +10,7 @@ import pytest
 
 from harness import expect, frames
 from harness.endpoint import FORM, basic, form_body
-from harness.http1 import request_bytes
+from harness.http1 import ConnectionEnded, request_bytes
 from harness.raw_http2 import CANCEL, NO_ERROR, RST_STREAM, RawHttp2, request
 from harness.refusals import Refusals
 from harness.reload import Reloads
@@ -262,6 +262,18 @@ def test_connection_in_use_is_not_idle(share, world, protocol):
             expect.is_active(endpoint.introspect(token, world.rfc, connection=connection))
             time.sleep(0.1)
     assert refusals.more("idle_timeout") == 0
+
+
+@pytest.mark.parametrize("protocol", ["h1", "h2c"])
+def test_stranger_does_not_stay(share, protocol):
+    """Who never proves to be a caller has the time of an idle connection, whatever it asks."""
+    started = share(idle="1s")
+    refusals = Refusals(started)
+    with started.endpoints[protocol].connect() as connection, pytest.raises((ConnectionEnded, ConnectionError)):
+        for _ in range(100):
+            expect.invalid_request(connection.request("GET", "/introspect"), 405)
+            time.sleep(0.1)
+    refusals.wait_for("idle_timeout")
 
 
 def test_reload_holds_for_present_connections(start, world):

@@ -76,4 +76,4 @@ def throttled(response):
 
 def all_served(callers):
     """Good callers (hostile.callers) whose every request was answered."""
-    assert callers.failed() == 0 and callers.answered() > 0, (callers.statuses(), callers.troubles()[:3])
+    assert callers.failed() == 0 and callers.refused().total() == 0 and callers.answered() > 0, (callers.statuses(), callers.troubles()[:3])
