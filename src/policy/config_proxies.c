@@ -25,6 +25,15 @@ static bool read_prefix(config_loader_t *loader, const config_node_t *node, ip_p
                        config_quote(text, quoted));
 }
 
+/* False out of memory. */
+static bool note_everybody(config_loader_t *loader, const config_node_t *node, const ip_prefix_t *prefix)
+{
+    enum { IPV4_PREFIX_BITS = 96 };
+    unsigned none = prefix->address.family == IP_FAMILY_V4 ? IPV4_PREFIX_BITS : 0;
+    return prefix->bits != none ||
+           config_note(loader, node, "warning: anybody can say who they are, and no address is bound");
+}
+
 bool config_read_trusted_proxies(config_loader_t *loader, const config_node_t *list)
 {
     config_t *config = loader->config;
@@ -37,7 +46,8 @@ bool config_read_trusted_proxies(config_loader_t *loader, const config_node_t *l
     config->trusted_proxy_count = count;
     for (size_t i = 0; i < count; i++) {
         config_node_t item = config_item(loader, list, i);
-        if (!read_prefix(loader, &item, &config->trusted_proxies[i]))
+        if (!read_prefix(loader, &item, &config->trusted_proxies[i]) ||
+            !note_everybody(loader, &item, &config->trusted_proxies[i]))
             return false;
     }
     return true;

@@ -53,11 +53,26 @@ static void test_note_on_ineffective_audience_claim(void **state)
     config_free(config);
 }
 
+static void test_note_on_trusting_everybody(void **state)
+{
+    static const char *const PREFIXES[] = {"0.0.0.0/0", "::/0", "0.0.0.0/1", "8000::/1"};
+    for (size_t i = 0; i < sizeof(PREFIXES) / sizeof(PREFIXES[0]); i++) {
+        char yaml[2048];
+        snprintf(yaml, sizeof(yaml), "trusted_proxies: [\"%s\"]\n%s", PREFIXES[i], REFUSAL_BASE);
+        config_t *config = fixture_load(*state, yaml);
+        assert_int_equal(config->note_count, i < 2);
+        if (i < 2)
+            assert_non_null(strstr(config->notes[0], ":1: trusted_proxies[0]: warning: "));
+        config_free(config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_notes),
         FIXTURE_TEST(test_note_on_published_private_key),
+        FIXTURE_TEST(test_note_on_trusting_everybody),
         FIXTURE_TEST(test_note_on_ineffective_audience_claim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
