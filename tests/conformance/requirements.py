@@ -321,6 +321,66 @@ MAPPING = [
     ),
 ]  # fmt: skip
 
+HOSTILE_CALLERS = [
+    (
+        "Floods", "Frames, resets and header blocks without end cost their own connection, and no other", "9113 10.5",
+        integration(
+            hostile_floods="test_flood",
+            limits="test_resets test_few_resets_and_many_answers_are_no_flood test_control_frames test_headers_far_above test_buffered",
+        )
+        + unit("http", frame_scan="all_frames_that_open_nothing_are_counted unknown_frames_are_dropped"),
+    ),
+    (
+        "Slow peers", "Each ends within its configured time, a slow stream alone", "9112 9.5",
+        integration(
+            hostile_slow="test_slow_peer_is_ended test_stuck_peer_is_ended test_deaf_peer_is_ended test_busy_connection_is_not_idle",
+            timeouts="test_request_over_http1 test_slow_body_ends_its_stream_alone test_idle_http1 test_idle_http2"
+            " test_stranger_does_not_stay",
+        ),
+    ),
+    (
+        "Bounds", "Connections, requests, headers, bodies, waiting work, open files: new ones are refused, old ones served", "6585 5",
+        integration(
+            limits="test_connections test_connections_of_an_address test_requests_of_an_http1_connection"
+            " test_requests_of_an_http2_connection test_headers test_body test_waiting",
+            descriptors="test_every_low_limit",
+            fairness="test_new_token_beside_hundreds_of_bad_ones",
+        ),
+    ),
+    (
+        "Guessing", "Failures are throttled by address and by client; right credentials always have a way", "6749 2.3.1; 6585 4",
+        integration(
+            throttle="test_guesses_are_throttled_and_the_caller_is_served test_caller_is_served_while_the_guessing_goes_on"
+            " test_proxys_other_callers_are_served_on_the_same_connection test_reload_keeps_the_state",
+        ),
+    ),
+    (
+        "Smuggling", "Trailers that pose as headers, blocks that end on another stream", "9113 8.1, 6.10",
+        integration(limits="test_trailers test_block_that_ends_on_another_stream", peer_address="test_trailers_name_nobody"),
+    ),
+    (
+        "Proxies", "A peer is told by a trusted proxy, or not at all", "7239 8.1",
+        integration(
+            proxy_protocol="test_header_in_front test_untrusted_peer_is_closed_at_once test_bad_header_ends_the_connection",
+            peer_address="test_client_of_the_header_is_not_believed test_client_that_a_trusted_proxy_forwards_for_is_charged",
+        ),
+    ),
+    (
+        "TLS", "1.2 and 1.3, forward secrecy, no renegotiation, tickets that rotate, client certificates", "9325 3, 4",
+        integration(
+            tls="test_old_versions_are_refused test_ciphers_of_tls_1_2_that_are_refused test_renegotiation_is_refused"
+            " test_ticket_keys_rotate test_client_certificates test_sessions_with_client_certificates",
+        ),
+    ),
+    (
+        "Privileges", "Root is given up before the first thread, system calls can be filtered, nothing is executed", "",
+        integration(
+            privileges="test_root_is_given_up test_runs_as_any_user test_no_new_privileges_always",
+            seccomp="test_serving_and_stopping test_reloading test_fetching_keys",
+        ),
+    ),
+]  # fmt: skip
+
 SECTIONS = [
     ("The request", THE_REQUEST),
     ("The answer", THE_ANSWER),
@@ -328,4 +388,5 @@ SECTIONS = [
     ("Secrets", SECRETS),
     ("What real access tokens look like", PROVIDERS),
     ("The mapping language", MAPPING),
+    ("Hostile callers", HOSTILE_CALLERS),
 ]
