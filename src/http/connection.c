@@ -131,9 +131,12 @@ bool connection_set_has_handshakes(connection_set_t *set)
 
 void connection_set_handshake(connection_set_t *set, unsigned max)
 {
-    for (unsigned i = 0; i < max && connection_set_has_handshakes(set); i++) {
-        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, handshake, set->handshakes.next);
-        h2o_linklist_unlink(&connection->handshake);
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *node = set->handshakes.next; node != &set->handshakes && max > 0; node = next) {
+        connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, handshake, node);
+        next = node->next;
+        h2o_linklist_unlink(node);
+        max--;
         /* The library takes what lies in the socket's input for the beginning of the handshake. */
         h2o_socket_ssl_handshake(connection->socket, connection->accept.ssl_ctx, NULL, on_handshake_complete);
     }
