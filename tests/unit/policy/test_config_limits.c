@@ -1,20 +1,9 @@
 #include "config_refusal.h"
 
-static const char REST[] = "listen: [ address: 127.0.0.1:8080 ]\n"
-                           "issuers:\n"
-                           "  - issuer: https://idp.example.com/\n"
-                           "    jwks_file: jwks.json\n"
-                           "    algorithms: [RS256]\n"
-                           "    audience: https://channels.example.com\n"
-                           "clients:\n"
-                           "  - client_id: front\n"
-                           "    client_secret_files: [front.secret]\n"
-                           "    profile: front_private\n";
-
 static config_t *load(const fixture_t *fixture, const char *yaml)
 {
     char whole[4096];
-    snprintf(whole, sizeof(whole), "%s%s", yaml, REST);
+    snprintf(whole, sizeof(whole), "%s%s", yaml, REFUSAL_BASE);
     return fixture_load(fixture, whole);
 }
 
