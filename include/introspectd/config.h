@@ -60,7 +60,7 @@ typedef struct config_issuer {
                             are fetched */
 } config_issuer_t;
 
-/* What callers may use up. Each has a refusal_t, which counts how often it was reached. */
+/* What callers may use up. */
 typedef struct config_limits {
     size_t max_body_bytes;
     size_t max_token_bytes;
@@ -69,10 +69,10 @@ typedef struct config_limits {
     unsigned max_connections; /* of all threads; the admin listener's do not count */
     unsigned max_connections_per_address;
     unsigned max_requests_per_connection;
-    size_t max_buffered_bytes;       /* of bodies that are not complete, on one HTTP/2 connection */
+    size_t max_buffered_bytes;       /* of bodies in memory, on one HTTP/2 connection */
     unsigned max_waiting;            /* new tokens, on one thread */
     unsigned http2_resets;           /* a second, on one connection: streams that end without an answer */
-    unsigned http2_control_frames;   /* a second, on one connection: frames that carry no request */
+    unsigned http2_control_frames;   /* a second, on one connection: frames other than HEADERS */
     unsigned failed_authentications; /* a minute, of one address or client: more are 429; 0: never */
     size_t send_buffer_bytes;        /* the kernel's, of one connection */
     size_t receive_buffer_bytes;     /* the kernel's, of one connection */

@@ -5,8 +5,8 @@
  * that of the client that was named, if there is one of that id. A bucket holds
  * `limits.failed_authentications` failures and is refilled evenly over one minute. An empty one locks no
  * right credential out: it is for the caller of these functions to evaluate the first credentials of every
- * connection, and to ask throttle_refuses only on a connection where an attempt failed while a bucket was
- * empty.
+ * connection, and to ask throttle_refuses only for a peer whose attempt failed on the same connection while
+ * a bucket was empty.
  *
  * State is bounded, and known by keyed digests alone. Where there are more addresses than places, the fullest
  * bucket makes room; clients have a table of their own with room for all that a config may have. It belongs

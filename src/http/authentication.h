@@ -25,7 +25,8 @@ void authentication_deinit(authentication_t *authentication);
 
 /*
  * The client that sent the request, or NULL with *error, the one to answer with. If that is 429, Retry-After
- * is among the answer's headers by then, and an HTTP/1 connection is closed behind it. authorization is the
+ * is among the answer's headers by then, and the connection ends behind it, as
+ * connection_note_failed_authentication says. authorization is the
  * header's value, absent when there is none, and body the request's. On the request's thread, whose worker
  * must have an introspect_worker_t.
  */

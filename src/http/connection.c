@@ -177,12 +177,11 @@ static void refuse(connection_t *connection, refusal_t refusal)
 static void on_proxy_header(h2o_socket_t *socket, const char *error)
 {
     connection_t *connection = connection_of_socket(socket);
-    proxy_header_t header = {.status = PROXY_HEADER_BAD};
     if (error != NULL) {
         h2o_socket_close(socket);
         return;
     }
-    header = proxy_protocol_parse((slice_t){socket->input->bytes, socket->input->size});
+    proxy_header_t header = proxy_protocol_parse((slice_t){socket->input->bytes, socket->input->size});
     if (header.status == PROXY_HEADER_NEED_MORE)
         return;
     if (header.status == PROXY_HEADER_BAD) {
@@ -241,7 +240,7 @@ void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protoco
 
 ip_address_t connection_peer(const h2o_req_t *req)
 {
-    const connection_t *connection = connection_of_socket(req->conn->callbacks->get_socket(req->conn));
+    const connection_t *connection = connection_of_request(req);
     return peer_of_request(&connection->peer, req, connection->set->config);
 }
 

@@ -82,7 +82,8 @@ static bool is_idle_too_long(const walk_t *walk, connection_t *connection, bool 
  */
 static bool has_stayed_too_long(const walk_t *walk, connection_t *connection)
 {
-    if (connection->has_callers_buffer ||
+    /* The admin listener has no callers to prove, and its connections are not counted. */
+    if (connection->has_callers_buffer || walk->set->counts == NULL ||
         !is_over(walk, connection->connected_ms, walk->set->config->timeouts.idle_s))
         return false;
     connection->is_to_leave = true;

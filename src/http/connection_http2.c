@@ -48,16 +48,15 @@ static bool is_served(const connection_t *connection)
     return false;
 }
 
-/* Calls the library with what is in the socket's buffer. Whether it still serves the connection. */
+/* Calls the library with what is in the socket's buffer. Whether the connection is still there. */
 static bool call_library(connection_t *connection)
 {
     bool is_gone = false;
     connection->http2.is_gone = &is_gone;
     connection->http2.library_read(connection->socket, NULL);
-    if (is_gone)
-        return false;
-    connection->http2.is_gone = NULL;
-    return is_served(connection);
+    if (!is_gone)
+        connection->http2.is_gone = NULL;
+    return !is_gone;
 }
 
 /* The same with the first len bytes alone; drop bytes behind them are lost. */
@@ -69,29 +68,26 @@ static bool call_library_with(connection_t *connection, size_t len, size_t drop)
     h2o_buffer_reserve(&socket->input, len);
     memcpy(socket->input->bytes, all->bytes, len);
     socket->input->size = len;
-    bool is_gone = false;
-    connection->http2.is_gone = &is_gone;
-    connection->http2.library_read(socket, NULL);
-    if (is_gone) {
+    if (!call_library(connection)) {
         h2o_buffer_dispose(&all);
         return false;
     }
-    connection->http2.is_gone = NULL;
     h2o_buffer_dispose(&socket->input);
     socket->input = all;
     h2o_buffer_consume(&socket->input, len + drop);
-    return is_served(connection);
+    return true;
 }
 
+/* Whether the library still serves the connection. */
 static bool hand_over(connection_t *connection, const frame_scan_t *scan)
 {
     h2o_socket_t *socket = connection->socket;
     bool is_last = scan->stop == FRAME_STOP_INCOMPLETE || scan->pass == socket->input->size;
     connection->http2.trailers_stream_id = scan->trailers_stream_id;
     if (is_last && scan->drop == 0)
-        return call_library(connection);
+        return call_library(connection) && is_served(connection);
     if (scan->pass > 0)
-        return call_library_with(connection, scan->pass, scan->drop);
+        return call_library_with(connection, scan->pass, scan->drop) && is_served(connection);
     h2o_buffer_consume(&socket->input, scan->drop);
     return true;
 }

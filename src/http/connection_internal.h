@@ -75,7 +75,7 @@ static inline connection_t *connection_of_socket(h2o_socket_t *socket)
     return socket->on_close.data;
 }
 
-static inline connection_t *connection_of_request(h2o_req_t *req)
+static inline connection_t *connection_of_request(const h2o_req_t *req)
 {
     return connection_of_socket(req->conn->callbacks->get_socket(req->conn));
 }

@@ -276,6 +276,15 @@ def test_stranger_does_not_stay(share, protocol):
     refusals.wait_for("idle_timeout")
 
 
+def test_operator_stays(share):
+    """The admin listener has no callers to prove themselves."""
+    started = share(idle="1s")
+    with started.admin.connect() as connection:
+        for _ in range(25):
+            assert connection.request("GET", "/livez").status == 200
+            time.sleep(0.1)
+
+
 def test_reload_holds_for_present_connections(start, world):
     started = start()
     endpoint, refusals = started.endpoints["h1"], Refusals(started)
