@@ -77,6 +77,9 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
         int reload_wait_ms = reload_advance(reload, clock_monotonic_ms());
         if (reload_wait_ms < wait_ms)
             wait_ms = reload_wait_ms;
+        int feed_wait_ms = systemd_feed_watchdog(&reload->systemd, reload->server, clock_monotonic_ms());
+        if (feed_wait_ms < wait_ms)
+            wait_ms = feed_wait_ms;
         (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
         int signal_number = 0;
         wish_t wish = next_wish(signal_fd, &signal_number);
@@ -114,7 +117,9 @@ static void log_started(const reload_t *reload, uint64_t max_open_files)
 static void serve_until_stopped(reload_t *reload, int signal_fd)
 {
     int received = wait_for_stop(reload, signal_fd);
-    int64_t delay_s = introspector_config(reload->present)->drain_delay_s;
+    const config_t *config = introspector_config(reload->present);
+    int64_t delay_s = config->drain_delay_s;
+    systemd_tell_stopping(&reload->systemd, delay_s + config->shutdown_timeout_s);
     log_event(
         LOG_LEVEL_INFO, "stopping",
         json_pack("{s:s, s:I}", "signal", sigabbrev_np(received), "drain_delay_s", (json_int_t)delay_s));
@@ -138,6 +143,7 @@ static int load_and_serve(reload_t *reload, int signal_fd, uint64_t max_open_fil
     if (status != 0)
         return status;
     log_started(reload, max_open_files);
+    systemd_tell_ready(&reload->systemd, NULL);
     serve_until_stopped(reload, signal_fd);
     reload_deinit(reload);
     return 0;
@@ -154,6 +160,9 @@ static int set_up_and_serve(reload_t *reload)
 {
     privileges_error_t error;
     char limit_error[DESCRIPTORS_ERROR_SIZE];
+    char passed_error[SYSTEMD_ERROR_SIZE];
+    if (!systemd_init(&reload->systemd, passed_error))
+        return fail(passed_error);
     if (!privileges_forbid_gain(&error))
         return fail(error.text);
     /* A connection is a descriptor; the soft limit is often 1024. */
@@ -172,6 +181,7 @@ static int set_up_and_serve(reload_t *reload)
     refresher_free(reload->refresher);
     if (signal_fd != -1)
         close(signal_fd);
+    systemd_deinit(&reload->systemd);
     return status;
 }
 

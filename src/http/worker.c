@@ -4,8 +4,10 @@
 #include "refusals.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/server.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ enum {
     /* How long those who did not prove to be callers are served, beyond the first few of them in a turn. */
     STRANGERS_PER_TURN_US = 200,
     HANDSHAKES_PER_TURN = 4,
-    IDLE_TURN_MS = 1000,
+    IDLE_TURN_MS = SERVER_LONGEST_TURN_MS,
     /* The library's own timeouts go by the system's clock, which may be set; ours are exact. */
     LIBRARY_TIMEOUT_MS = 7 * 24 * 3600 * 1000,
     DRAIN_TURN_MS = 20,
@@ -100,7 +102,7 @@ static void start_listening(worker_t *worker, worker_listener_t *listener)
 static void stop_listening(worker_listener_t *listener)
 {
     /* Whoever is in the backlog was told that the connection stands. */
-    for (int taken = 0; taken < SOMAXCONN && accept_one(listener); taken++)
+    for (int taken = 0; !listener->keeps_queue && taken < SOMAXCONN && accept_one(listener); taken++)
         ;
     h2o_socket_close(listener->socket);
     listener->socket = NULL;
@@ -336,6 +338,7 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
+    atomic_store_explicit(&worker->turned_ms, clock_monotonic_ms(), memory_order_relaxed);
     connection_set_begin_turn(&worker->connections);
     worker->has_answered = worker->answered_in_turn > 0;
     worker->answered_in_turn = 0;
@@ -394,6 +397,7 @@ void worker_schedule_work(worker_t *worker)
 
 bool worker_start(worker_t *worker)
 {
+    atomic_store(&worker->turned_ms, clock_monotonic_ms());
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return false;
     worker->thread_is_started = true;
@@ -406,6 +410,11 @@ void worker_change(worker_t *worker, worker_setup_t *take_setup)
     worker->next_setup = take_setup;
     h2o_multithread_send_message(&worker->receiver, &worker->change_message);
     wait_until_set_up(worker);
+}
+
+int64_t worker_turned_ms(worker_t *worker)
+{
+    return atomic_load_explicit(&worker->turned_ms, memory_order_relaxed);
 }
 
 void worker_announce_stop(worker_t *worker)

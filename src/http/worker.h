@@ -52,6 +52,7 @@ struct worker {
     sem_t is_set_up;      /* posted when the thread serves by a new setup */
     pthread_t thread;
     bool thread_is_started;
+    _Atomic int64_t turned_ms; /* when a turn last began; any thread may read it */
 };
 
 /* Registers what is served at "/" of the worker's host. */
@@ -72,6 +73,9 @@ bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
  * live on, and what waited was decided by the old one. Only while the thread runs.
  */
 void worker_change(worker_t *worker, worker_setup_t *take_setup);
+
+/* When, by the monotonic clock, the loop last began a turn, or was started. Any thread. */
+int64_t worker_turned_ms(worker_t *worker);
 
 /* Says that the thread will be asked to stop: see connection_set_announce_end. Any thread. */
 void worker_announce_stop(worker_t *worker);
