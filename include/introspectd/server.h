@@ -55,6 +55,9 @@ void server_close(server_t *server);
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
     __attribute__((warn_unused_result));
 
+/* A new config was refused, whoever did: for the metrics. Any thread. */
+void server_note_refused_reload(server_t *server);
+
 /*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what
  * is left and frees everything. Returns when all threads have ended. The number of requests that were cut off
