@@ -3,6 +3,7 @@
 import json
 import math
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -62,7 +63,7 @@ class Prometheus:
         assert self.process.poll() is None, self.log_file.read_text(errors="replace")
         try:
             return self.query("up == 1")
-        except OSError:
+        except (OSError, QueryFailed):  # 503 until it has read its data
             return False
 
     def get(self, path, **parameters):
