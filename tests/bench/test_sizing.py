@@ -185,3 +185,12 @@ def test_the_table_has_a_row_for_each_deployment_and_way(tmp_path, capsys):
 @pytest.mark.parametrize(("size", "rounded"), [(1, 1), (table.MIB, 1), (table.MIB + 1, 2), (5 * table.MIB, 8)])
 def test_caches_are_rounded_up(size, rounded):
     assert table.round_up(size) == rounded * table.MIB
+
+
+def test_each_trace_is_replayed_once_and_found_again():
+    traces = replicas.traces()
+    assert len(traces) == len(set(traces)) and set(replicas.traces(is_quick=True)) < set(traces)
+    rows = [{**{key: str(value) for key, value in dataclasses.asdict(trace).items()}, "replicas": count} for trace in traces for count in (1, 2)]
+    for name, values in replicas.VARIED.items():
+        for value in values:
+            assert [row["replicas"] for row in replicas.curve(rows, name, value)] == [1, 2]
