@@ -83,11 +83,12 @@ def simple_hit_ratio(demand, replicas, ttl_s):
     return hits / sum(count * rate for count, rate in rates)
 
 
-def tokens_within(demand, replicas, window_s):
-    """How many tokens one replica is asked about within a window, at most: with room for so many answers none leaves before its time."""
-    longest_s = min(window_s, demand.life_s)
+def answers_alive(demand, replicas, ttl_s):
+    """How many answers have room to be kept if none is to leave before its time, at most: as many tokens as one replica is asked about
+    in the longest time that an answer is good for."""
+    longest_s = min(ttl_s, demand.life_s)
     asked = sum(count * -math.expm1(-rate * longest_s) for count, rate in demand.rates(replicas))
-    return asked * (1 + window_s / demand.life_s)
+    return asked * (1 + longest_s / demand.life_s)  # within it, a token may be followed by the next one
 
 
 def share_of_new(demand):

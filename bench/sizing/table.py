@@ -70,6 +70,10 @@ class Size:
     max_bytes: int  # cache.max_bytes of each
     memory_bytes: float  # of each, with a full cache and no connection
 
+    @property
+    def hit_percent(self):
+        return 100 * self.hit_ratio
+
 
 def cpu_us(rows, **wanted):
     """The median of introspectd's rows that have these values."""
@@ -107,7 +111,7 @@ def size_of(deployment, costs):
         if cores <= BUSY * replicas:
             break
         replicas += 1
-    answers = closed_form.tokens_within(demand, replicas, MAX_TTL_S)
+    answers = closed_form.answers_alive(demand, replicas, MAX_TTL_S)
     max_bytes = round_up(answers * costs.answer_bytes / (1 - INACTIVE_SHARE))
     return Size(replicas, hit_ratio, cores, max_bytes, costs.idle_bytes + max_bytes)
 
@@ -121,7 +125,7 @@ def lines(folder, deployments):
             sizes = [size_of(deployment, read_costs(folder, way, algorithm)) for algorithm in ALGORITHMS]
             largest = max(sizes, key=lambda size: size.max_bytes)
             asked = f"| {deployment.rate_per_s:,.0f} | {100 * deployment.new_share:g} % | {deployment.tokens:,} | {way} "
-            columns = ("{0.replicas}", "{0.cores:.2f}", "{0.hit_ratio:.1%}")
+            columns = ("{0.replicas}", "{0.cores:.2f}", "{0.hit_percent:.1f} %")
             found = "".join(f"| {' / '.join(column.format(size) for size in sizes)} " for column in columns)
             yield f"{asked}{found}| {largest.max_bytes // MIB}MiB | {largest.memory_bytes / MIB:.0f} MiB |"
 

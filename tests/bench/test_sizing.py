@@ -15,6 +15,7 @@ import results  # noqa: E402
 from sizing import closed_form, replicas, table  # noqa: E402
 
 SMALL = replicas.Trace(tokens=5000, rate_per_s=500, life_s=400, max_ttl_s=60)
+ANSWER_BYTES = 220  # of the tool's answers, with what it takes to keep one
 TRACED = dataclasses.replace(SMALL, rate_per_s=100)
 
 
@@ -112,13 +113,15 @@ def test_a_full_cache_agrees_with_ches_approximation(tool):
     assert int(rows["hits"]) / int(rows["requests"]) == pytest.approx(expected, abs=0.01)
 
 
-def test_room_for_the_tokens_of_a_ttl_evicts_none_before_its_time(tool):
-    demand = SMALL.demand()
+@pytest.mark.parametrize("changes", [{}, {"life_s": 50}, {"exponent": 0.6}], ids=str)
+def test_room_for_the_answers_that_are_alive_is_enough(tool, changes):
+    trace = dataclasses.replace(SMALL, **changes)
     for count in (1, 4):
-        room = closed_form.tokens_within(demand, count, SMALL.max_ttl_s) * 256 / (1 - table.INACTIVE_SHARE)
-        roomy, tight = (replicas.simulate(tool, dataclasses.replace(SMALL, max_bytes=int(size)), count) for size in (2 * room, room / 4))
-        assert roomy["hit_ratio"] == pytest.approx(roomy["reckoned_hit_ratio"], abs=0.01)
-        assert tight["hit_ratio"] < roomy["hit_ratio"] - 0.02
+        room = closed_form.answers_alive(trace.demand(), count, trace.max_ttl_s) * ANSWER_BYTES / (1 - table.INACTIVE_SHARE)
+        enough, quarter = (dataclasses.replace(trace, max_bytes=int(size)) for size in (1.1 * room, room / 4))
+        full = replicas.simulate(tool, enough, count)
+        assert full["hit_ratio"] == pytest.approx(full["reckoned_hit_ratio"], abs=0.01)
+        assert replicas.simulate(tool, quarter, count)["hit_ratio"] < full["hit_ratio"] - 0.01
 
 
 def test_a_share_of_new_tokens_gives_their_life():
