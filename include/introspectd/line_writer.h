@@ -75,7 +75,8 @@ bool line_writer_flush(line_writer_t *writer, int timeout_ms);
 
 /*
  * Ends the writer: what was pushed is written first, for which there are timeout_ms. False when that was not
- * enough: what is left is lost, and the thread, which may hang in a write, frees all when it comes back.
+ * enough: what is left is lost, and the thread, which may hang in a write, frees all when it comes back; a
+ * borrowed descriptor is then never to be closed.
  */
 bool line_writer_end(line_writer_t *take_writer, int timeout_ms);
 

@@ -27,8 +27,8 @@ typedef struct server_error {
 bool server_check(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
 /*
- * Binds every listener of config, which is borrowed until the server's end, and starts no thread: what only
- * root may do is done then. All or nothing: NULL with *error filled.
+ * Binds every listener of config, which is borrowed until the server's end, opens the access log's file, and
+ * starts no thread: what only root may do is done then. All or nothing: NULL with *error filled.
  */
 server_t *server_open(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
@@ -54,6 +54,9 @@ void server_close(server_t *server);
  */
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
     __attribute__((warn_unused_result));
+
+/* Has the access log's file opened anew, which its own thread does; what comes of it is logged. */
+void server_reopen_logs(server_t *server);
 
 /*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what

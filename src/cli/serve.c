@@ -19,6 +19,7 @@ static const char USAGE[] =
     "\n"
     "Runs the introspection endpoint until SIGTERM or SIGINT. SIGHUP, or a change of the config or of a file\n"
     "that it names, makes it take everything anew; while something is wrong with that, it goes on as it was.\n"
+    "SIGUSR1 makes it open the access log's file anew.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --help         this text\n"
@@ -41,13 +42,14 @@ static int take_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     /* A peer that goes away shows as an error of write(). */
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP } wish_t;
+typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_REOPEN_LOGS, WISH_STOP } wish_t;
 
 /* What the signal that came asks for, if one came; *signal_number is for people. */
 static wish_t next_wish(int signal_fd, int *signal_number)
@@ -56,6 +58,8 @@ static wish_t next_wish(int signal_fd, int *signal_number)
     if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return WISH_NONE;
     *signal_number = (int)info.ssi_signo;
+    if (info.ssi_signo == SIGUSR1)
+        return WISH_REOPEN_LOGS;
     if (info.ssi_signo != SIGHUP)
         return WISH_STOP;
     if (info.ssi_code != SI_KERNEL)
@@ -82,6 +86,8 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
         wish_t wish = next_wish(signal_fd, &signal_number);
         if (wish == WISH_RELOAD)
             reload_begin(reload, "signal", clock_monotonic_ms());
+        else if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(reload->server);
         else if (wish == WISH_STOP)
             return signal_number;
     }
@@ -166,5 +172,7 @@ int command_serve(int argc, char **argv)
 
     /* Before there are secrets here; the config, which says whether it may be so, names them. */
     core_dumps_allow(false);
-    return set_up_and_serve(&reload);
+    status = set_up_and_serve(&reload);
+    log_stop_writer();
+    return status;
 }

@@ -13,6 +13,7 @@
 typedef struct endpoint {
     h2o_handler_t super;
     log_gate_t *log_gate;
+    access_log_t *access_log;
     authentication_t *authentication;
 } endpoint_t;
 
@@ -24,6 +25,7 @@ typedef struct undecided {
     const client_t *client;
     request_body_t body;
     digest_t key;
+    int64_t came_us;
 } undecided_t;
 
 static const reply_error_t NO_TOKEN = {400, "invalid_request", "the parameter token is missing"};
@@ -39,6 +41,50 @@ static void answer_error(h2o_req_t *req, const reply_error_t *error)
     else if (error->status == 503)
         reply_add_header(req, H2O_TOKEN_RETRY_AFTER, "5");
     reply_error(req, error);
+}
+
+/* When a request came, for its line; nobody asks while the log is off. */
+static int64_t time_for(endpoint_t *endpoint)
+{
+    return access_log_is_on(endpoint->access_log) ? clock_monotonic_us() : 0;
+}
+
+static void note_verdict(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, slice_t token,
+                         const introspect_verdict_t *verdict, int64_t came_us)
+{
+    static const outcome_t OUTCOMES[] = {[INTROSPECT_ACTIVE] = OUTCOME_ACTIVE,
+                                         [INTROSPECT_INACTIVE] = OUTCOME_INACTIVE,
+                                         [INTROSPECT_UNAVAILABLE] = OUTCOME_UNAVAILABLE};
+    static const int NO_VERDICT = 503;
+    answer_note_t note = {.outcome = OUTCOMES[verdict->outcome],
+                          .status = 200,
+                          .client = client,
+                          .reason = verdict->reason,
+                          .issuer = verdict->issuer,
+                          .token = token,
+                          .is_from_cache = verdict->is_from_cache,
+                          .duration_us = time_for(endpoint) - came_us};
+    if (verdict->outcome == INTROSPECT_INACTIVE)
+        note.status = client->inactive_status;
+    else if (verdict->outcome == INTROSPECT_UNAVAILABLE)
+        note.status = NO_VERDICT;
+    access_log_note(endpoint->access_log, req, &note);
+}
+
+static void note_error(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, int status,
+                       int64_t came_us)
+{
+    answer_note_t note = {.outcome = OUTCOME_INVALID,
+                          .status = status,
+                          .client = client,
+                          .duration_us = time_for(endpoint) - came_us};
+    if (status == 401)
+        note.outcome = OUTCOME_UNAUTHORIZED;
+    else if (status == 429)
+        note.outcome = OUTCOME_THROTTLED;
+    else if (status == 503)
+        note.outcome = OUTCOME_OVERLOADED;
+    access_log_note(endpoint->access_log, req, &note);
 }
 
 static void log_refusal(endpoint_t *endpoint, worker_t *worker, const client_t *client, slice_t token,
@@ -92,6 +138,8 @@ static void decide(miss_t *miss)
         introspect_decide(undecided->introspect, undecided->client, undecided->body.token, now_s,
                           &undecided->key, &verdict);
     connection_touch(miss->req);
+    note_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict,
+                 undecided->came_us);
     answer_verdict(undecided->endpoint, miss->req, undecided->client, undecided->body.token, &verdict);
 }
 
@@ -103,12 +151,14 @@ static void dispose_undecided(miss_t *miss)
 static const miss_type_t UNDECIDED = {sizeof(undecided_t), decide, dispose_undecided};
 
 /* Takes what body holds. */
-static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, request_body_t *body)
+static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *client, request_body_t *body,
+                         int64_t came_us)
 {
     worker_t *worker = worker_of(req);
     digest_t key;
     introspect_verdict_t verdict;
     if (introspect_lookup(worker->setup->introspect, client, body->token, clock_now_s(), &key, &verdict)) {
+        note_verdict(endpoint, req, client, body->token, &verdict, came_us);
         answer_verdict(endpoint, req, client, body->token, &verdict);
         request_body_deinit(body);
         return;
@@ -120,6 +170,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     if (undecided == NULL) {
         request_body_deinit(body);
         connection_report_refusal(req, REFUSAL_WAITING);
+        note_error(endpoint, req, client, UNAVAILABLE.status, came_us);
         answer_error(req, &UNAVAILABLE);
         return;
     }
@@ -130,6 +181,7 @@ static void answer_token(endpoint_t *endpoint, h2o_req_t *req, const client_t *c
     undecided->client = client;
     undecided->body = *body;
     undecided->key = key;
+    undecided->came_us = came_us;
 }
 
 static void handle(h2o_handler_t *handler, h2o_req_t *req)
@@ -139,11 +191,13 @@ static void handle(h2o_handler_t *handler, h2o_req_t *req)
     request_head_t head;
     request_body_t body = {0};
     const client_t *client = NULL;
+    int64_t came_us = time_for(endpoint);
 
     connection_count_request(req);
     worker->answered_in_turn++;
     reply_error_t refusal;
     if (!request_head_check(req, introspect_worker_config(worker->setup->introspect), &head, &refusal)) {
+        note_error(endpoint, req, NULL, refusal.status, came_us);
         answer_error(req, &refusal);
         return;
     }
@@ -159,12 +213,13 @@ static void handle(h2o_handler_t *handler, h2o_req_t *req)
     if (body.client_secret.base != NULL)
         OPENSSL_cleanse((char *)body.client_secret.base, body.client_secret.len);
     if (client != NULL && problem == NULL && body.token.base != NULL) {
-        answer_token(endpoint, req, client, &body);
+        answer_token(endpoint, req, client, &body, came_us);
         return;
     }
     if (client != NULL)
         error = problem != NULL ? &malformed : &NO_TOKEN;
     request_body_deinit(&body);
+    note_error(endpoint, req, client, error->status, came_us);
     answer_error(req, error);
 }
 
@@ -177,10 +232,12 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate, authentication_t *authentication)
+void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate, access_log_t *access_log,
+                       authentication_t *authentication)
 {
     endpoint_t *endpoint = (endpoint_t *)h2o_create_handler(path, sizeof(*endpoint));
     endpoint->super.on_req = on_request;
     endpoint->log_gate = log_gate;
+    endpoint->access_log = access_log;
     endpoint->authentication = authentication;
 }

@@ -1,5 +1,6 @@
 #include "introspectd/server.h"
 
+#include "access_log.h"
 #include "authentication.h"
 #include "endpoint.h"
 #include "listener_set.h"
@@ -14,6 +15,7 @@
 struct server {
     introspector_t *introspector; /* held */
     log_gate_t log_gate;
+    access_log_t access_log;
     authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
     listener_set_t listeners;
@@ -39,7 +41,7 @@ bool server_check(const config_t *config, server_error_t *error)
 static void register_endpoint(h2o_pathconf_t *path, void *data)
 {
     server_t *server = data;
-    endpoint_register(path, &server->log_gate, &server->authentication);
+    endpoint_register(path, &server->log_gate, &server->access_log, &server->authentication);
 }
 
 static void register_operations(h2o_pathconf_t *path, void *data)
@@ -130,6 +132,7 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    access_log_close(&server->access_log);
     connection_counts_free(server->counts);
     listener_set_close(&server->listeners);
     introspector_release(server->introspector);
@@ -145,7 +148,8 @@ server_t *server_open(const config_t *config, server_error_t *error)
         return NULL;
     }
     server->max_connections = MAX_CONNECTIONS;
-    if (!listener_set_open(&server->listeners, config, NULL, error)) {
+    if (!listener_set_open(&server->listeners, config, NULL, error) ||
+        !access_log_open(&server->access_log, config, error)) {
         server_close(server);
         return NULL;
     }
@@ -176,6 +180,10 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
         snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
         return false;
     }
+    if (!access_log_start(&server->access_log)) {
+        snprintf(error->text, sizeof(error->text), "cannot start the access log: out of memory or threads");
+        return false;
+    }
     if (!start_workers(server, threads, error))
         return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});
@@ -203,17 +211,25 @@ static worker_setup_t **new_setups(const server_t *server, const listener_set_t 
 
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
 {
+    const config_t *config = introspector_config(introspector);
     listener_set_t listeners;
-    if (!listener_set_open(&listeners, introspector_config(introspector), &server->listeners, error))
+    access_sink_t *access_sink;
+    if (!access_log_prepare(&server->access_log, config, &access_sink, error))
         return false;
+    if (!listener_set_open(&listeners, config, &server->listeners, error)) {
+        access_log_discard(&server->access_log, access_sink);
+        return false;
+    }
     worker_setup_t **setups = new_setups(server, &listeners, introspector);
     if (setups == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory or descriptors");
+        access_log_discard(&server->access_log, access_sink);
         listener_set_close(&listeners);
         return false;
     }
     /* From here on nothing can fail. */
-    listener_set_apply_buffers(&listeners, introspector_config(introspector));
+    listener_set_apply_buffers(&listeners, config);
+    access_sink = access_log_change(&server->access_log, access_sink);
     log_listeners("no_longer_listening", &server->listeners, &listeners);
     log_listeners("listening", &listeners, &server->listeners);
     listener_set_take_over(&listeners, &server->listeners);
@@ -223,10 +239,17 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     for (size_t i = 0; i < server->worker_count; i++)
         worker_change(server->workers[i], setups[i]);
     free(setups);
+    /* Every loop has had a turn since. */
+    access_log_discard(&server->access_log, access_sink);
     server->listeners = listeners;
     introspector_release(server->introspector);
     server->introspector = introspector_acquire(introspector);
     return true;
+}
+
+void server_reopen_logs(server_t *server)
+{
+    access_log_reopen(&server->access_log);
 }
 
 size_t server_stop(server_t *server)

@@ -26,6 +26,7 @@ enum {
     USER,
     SECCOMP,
     CACHE,
+    ACCESS_LOG,
     LIMITS,
     TIMEOUTS,
     ISSUERS,
@@ -34,14 +35,14 @@ enum {
 };
 
 static const config_key_t KEYS[KEY_COUNT] = {
-    [LISTEN] = {"listen", true},      [TRUSTED_PROXIES] = {"trusted_proxies", false},
-    [PATH] = {"path", false},         [ADMIN] = {"admin", false},
-    [THREADS] = {"threads", false},   [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
-    [READY] = {"ready", false},       [CORE_DUMPS] = {"core_dumps", false},
-    [USER] = {"user", false},         [SECCOMP] = {"seccomp", false},
-    [CACHE] = {"cache", false},       [LIMITS] = {"limits", false},
-    [TIMEOUTS] = {"timeouts", false}, [ISSUERS] = {"issuers", true},
-    [CLIENTS] = {"clients", true}};
+    [LISTEN] = {"listen", true},    [TRUSTED_PROXIES] = {"trusted_proxies", false},
+    [PATH] = {"path", false},       [ADMIN] = {"admin", false},
+    [THREADS] = {"threads", false}, [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
+    [READY] = {"ready", false},     [CORE_DUMPS] = {"core_dumps", false},
+    [USER] = {"user", false},       [SECCOMP] = {"seccomp", false},
+    [CACHE] = {"cache", false},     [ACCESS_LOG] = {"access_log", false},
+    [LIMITS] = {"limits", false},   [TIMEOUTS] = {"timeouts", false},
+    [ISSUERS] = {"issuers", true},  [CLIENTS] = {"clients", true}};
 
 static void set_defaults(config_t *config)
 {
@@ -121,6 +122,7 @@ static bool read_config(config_loader_t *loader)
            (values[SECCOMP].id == 0 ||
             config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
+           (values[ACCESS_LOG].id == 0 || config_read_access_log(loader, &values[ACCESS_LOG])) &&
            (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
            (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
@@ -234,6 +236,7 @@ void config_free(config_t *config)
     free(config->issuers);
     free(config->notes);
     free(config->user.name);
+    free(config->access_log.file);
     free(config->path);
     free(config->file);
     free(config);
