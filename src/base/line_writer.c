@@ -112,7 +112,7 @@ static size_t count_lines(slice_t bytes)
 
 static int write_lines(line_writer_t *writer, slice_t *rest)
 {
-    size_t written;
+    size_t written = 0;
     int error = 0;
     if (writer->is_in_line) {
         error = write_some(writer, slice_of("\n"), &written);

@@ -5,8 +5,9 @@
 #include "introspectd/utf8.h"
 
 enum {
-    /* The most that one byte becomes. */
+    /* The most that one byte becomes, and one character. */
     ESCAPED_MAX = 6,
+    CHARACTER_MAX = 2 * ESCAPED_MAX,
     CLIENT_MAX = CLIENT_MAX_ID_BYTES * ESCAPED_MAX,
     ISSUER_MAX = 1024,
     /* All that is of ours: member names, times, numbers, names, an address. */
@@ -87,7 +88,7 @@ static void put_string(text_t *text, slice_t value, size_t max)
 {
     const char *limit = text->end + max;
     PUT(text, "\"");
-    while (value.len > 0 && limit - text->end >= 2 * ESCAPED_MAX) {
+    while (value.len > 0 && limit - text->end >= CHARACTER_MAX) {
         size_t len = 1;
         if (is_plain(value.base[0]))
             *text->end++ = value.base[0];
@@ -126,7 +127,7 @@ static void put_caller(text_t *text, const client_t *client)
         return;
     }
     PUT(text, ",\"client\":");
-    put_string(text, slice_of(client->client_id), CLIENT_MAX + 2 * ESCAPED_MAX);
+    put_string(text, slice_of(client->client_id), CLIENT_MAX + CHARACTER_MAX);
     PUT(text, ",\"profile\":\"");
     put(text, slice_of(profile_name(client->profile)));
     PUT(text, "\"");
