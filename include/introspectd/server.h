@@ -58,6 +58,9 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
 /* Has the access log's file opened anew, which its own thread does; what comes of it is logged. */
 void server_reopen_logs(server_t *server);
 
+/* A new config was refused, whoever did: for the metrics. Any thread. */
+void server_note_refused_reload(server_t *server);
+
 /*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what
  * is left and frees everything. Returns when all threads have ended. The number of requests that were cut off
