@@ -38,11 +38,13 @@ static const char *unix_path(const config_t *config, size_t i)
     return i < config->listener_count ? config->listeners[i].address.unix_path : config->admin.unix_path;
 }
 
-static bool give_socket_files(const config_t *config, privileges_error_t *error)
+/* Those that were bound here: whoever passed a socket has given its file to whom it should belong. */
+static bool give_socket_files(const server_t *server, const config_t *config, privileges_error_t *error)
 {
     for (size_t i = 0; i <= config->listener_count; i++) {
         const char *path = unix_path(config, i);
-        if (path != NULL && !privileges_give_socket_file(&config->user, path, error))
+        if (path != NULL && server_owns_socket_file(server, path) &&
+            !privileges_give_socket_file(&config->user, path, error))
             return false;
     }
     return true;
@@ -80,7 +82,7 @@ static void note_what_is_lost(const reload_t *reload, const config_t *config)
     for (size_t i = 0; i <= config->listener_count; i++) {
         char directory[PATH_MAX];
         const char *path = unix_path(config, i);
-        if (path == NULL)
+        if (path == NULL || !server_owns_socket_file(reload->server, path))
             continue;
         snprintf(directory, sizeof(directory), "%s", path);
         if (access(dirname(directory), W_OK | X_OK) != 0)
@@ -93,7 +95,7 @@ static int confine(const reload_t *reload, const config_t *config)
 {
     privileges_error_t error;
     bool is_changing = privileges_will_change(&config->user);
-    if (is_changing && !give_socket_files(config, &error))
+    if (is_changing && !give_socket_files(reload->server, config, &error))
         return fail(EXIT_OSERR, error.text);
     if (!privileges_become(&config->user, &error))
         return fail(EXIT_OSERR, error.text);
@@ -134,7 +136,8 @@ static int open_and_run(reload_t *reload, config_t *take_config)
     if (!descriptors_suffice(&demand, limit_error))
         return fail(EXIT_OSERR, limit_error);
     uint64_t max_connections = descriptors_for_connections(&demand);
-    reload->server = server_open(take_config, &server_error);
+    const server_sockets_t passed = {reload->systemd.sockets, reload->systemd.socket_count};
+    reload->server = server_open(take_config, passed, &server_error);
     if (reload->server == NULL)
         return fail(EXIT_OSERR, server_error.text);
     server_bound_connections(reload->server, max_connections);

@@ -305,6 +305,19 @@ def test_rotation_that_fails(world, start):
     started.log.wait_for(10)
 
 
+def test_rotation_before_the_end(world, start):
+    """While a stop is announced the server serves, and writes."""
+    started = start(world.config(drain_delay="1m"))
+    introspect_often(started.endpoints["h1"], world.token(), world.rfc, 10)
+    started.log.wait_for(10)
+    started.server.signal()
+    wait_until(lambda: started.server.find_log(event="stopping"))
+    assert len(started.log.rotate(1)) == 10
+    introspect_often(started.endpoints["h1"], world.token(), world.rfc, 10)
+    started.server.stop()
+    assert len(started.log.lines()) == 10
+
+
 def test_reloads(world, start_server):
     started = start_server()
     log, reloads, h1 = AccessLog(started), Reloads(started.server), started.endpoints["h1"]

@@ -127,12 +127,16 @@ class Server:
         self.addresses = list(addresses)
         self.log_file = directory / "stderr.log"
         self.process = None
+        self.pass_fds = ()
+        self.environment = None
         self._whole_log = None  # once it has ended
 
     def start(self):
         with open(self.log_file, "wb") as log:
             command = [*self.prefix, str(self.binary), "serve", "--config", str(self.config_file)]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.pass_fds, env=self.environment
+            )
         Server.started.append(self)
         deadline = time.monotonic() + START_TIMEOUT_S
         for address in self.addresses:
