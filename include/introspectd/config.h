@@ -99,6 +99,21 @@ typedef struct config_user {
     bool has_gid; /* else gid is uid's number, for want of another */
 } config_user_t;
 
+typedef enum config_log_target {
+    CONFIG_LOG_OFF,
+    CONFIG_LOG_STDERR,
+    CONFIG_LOG_STDOUT,
+    CONFIG_LOG_FILE
+} config_log_target_t;
+
+typedef struct config_access_log {
+    config_log_target_t target;
+    char *file;              /* absolute; with CONFIG_LOG_FILE */
+    unsigned sample;         /* one request in so many has a line */
+    unsigned max_per_second; /* lines */
+    unsigned line;           /* where the target stands in the config */
+} config_access_log_t;
+
 typedef struct config {
     char *file;
     config_listener_t *listeners;
@@ -121,6 +136,7 @@ typedef struct config {
         unsigned stripes;
         int64_t max_ttl_s;
     } cache;
+    config_access_log_t access_log;
     config_limits_t limits;
     config_timeouts_t timeouts;
     config_issuer_t *issuers;

@@ -40,9 +40,10 @@ typedef struct server_sockets {
 } server_sockets_t;
 
 /*
- * Binds every listener of config, which is borrowed until the server's end, and starts no thread: what only
- * root may do is done then. A socket of passed is taken in the place of one that would be bound; each must
- * have its listener now, and may lose it by a reload. All or nothing: NULL with *error filled.
+ * Binds every listener of config, which is borrowed until the server's end, opens the access log's file, and
+ * starts no thread: what only root may do is done then. A socket of passed is taken in the place of one that
+ * would be bound; each must have its listener now, and may lose it by a reload. All or nothing: NULL with
+ * *error filled.
  */
 server_t *server_open(const config_t *config, server_sockets_t passed, server_error_t *error)
     __attribute__((warn_unused_result));
@@ -72,6 +73,9 @@ void server_close(server_t *server);
  */
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
     __attribute__((warn_unused_result));
+
+/* Has the access log's file opened anew, which its own thread does; what comes of it is logged. */
+void server_reopen_logs(server_t *server);
 
 /* A new config was refused, whoever did: for the metrics. Any thread. */
 void server_note_refused_reload(server_t *server);

@@ -19,6 +19,7 @@ static const char USAGE[] =
     "\n"
     "Runs the introspection endpoint until SIGTERM or SIGINT. SIGHUP, or a change of the config or of a file\n"
     "that it names, makes it take everything anew; while something is wrong with that, it goes on as it was.\n"
+    "SIGUSR1 makes it open the access log's file anew.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --help         this text\n"
@@ -41,13 +42,14 @@ static int take_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     /* A peer that goes away shows as an error of write(). */
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP } wish_t;
+typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_REOPEN_LOGS, WISH_STOP } wish_t;
 
 /* What the signal that came asks for, if one came; *signal_number is for people. */
 static wish_t next_wish(int signal_fd, int *signal_number)
@@ -56,6 +58,8 @@ static wish_t next_wish(int signal_fd, int *signal_number)
     if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return WISH_NONE;
     *signal_number = (int)info.ssi_signo;
+    if (info.ssi_signo == SIGUSR1)
+        return WISH_REOPEN_LOGS;
     if (info.ssi_signo != SIGHUP)
         return WISH_STOP;
     if (info.ssi_code != SI_KERNEL)
@@ -85,20 +89,25 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
         wish_t wish = next_wish(signal_fd, &signal_number);
         if (wish == WISH_RELOAD)
             reload_begin(reload, "signal", clock_monotonic_ms());
+        else if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(reload->server);
         else if (wish == WISH_STOP)
             return signal_number;
     }
 }
 
 /* Serves on for so long, or until another signal asks for the end. What changed meanwhile is not taken in. */
-static void wait_for_drain_delay(int signal_fd, int64_t delay_s)
+static void wait_for_drain_delay(server_t *server, int signal_fd, int64_t delay_s)
 {
     int64_t end_ms = clock_monotonic_ms() + delay_s * 1000;
     for (int64_t now_ms; (now_ms = clock_monotonic_ms()) < end_ms;) {
         struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN}};
         int signal_number;
         (void)poll(fds, 1, (int)(end_ms - now_ms));
-        if (next_wish(signal_fd, &signal_number) == WISH_STOP)
+        wish_t wish = next_wish(signal_fd, &signal_number);
+        if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(server);
+        else if (wish == WISH_STOP)
             return;
     }
 }
@@ -124,7 +133,7 @@ static void serve_until_stopped(reload_t *reload, int signal_fd)
         LOG_LEVEL_INFO, "stopping",
         json_pack("{s:s, s:I}", "signal", sigabbrev_np(received), "drain_delay_s", (json_int_t)delay_s));
     server_announce_stop(reload->server);
-    wait_for_drain_delay(signal_fd, delay_s);
+    wait_for_drain_delay(reload->server, signal_fd, delay_s);
     size_t cut_off_count = server_stop(reload->server);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));
@@ -194,5 +203,7 @@ int command_serve(int argc, char **argv)
 
     /* Before there are secrets here; the config, which says whether it may be so, names them. */
     core_dumps_allow(false);
-    return set_up_and_serve(&reload);
+    status = set_up_and_serve(&reload);
+    log_stop_writer();
+    return status;
 }

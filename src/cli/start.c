@@ -16,6 +16,7 @@
 
 static int fail(int status, const char *text)
 {
+    log_flush();
     fprintf(stderr, "introspectd: %s\n", text);
     return status;
 }
@@ -24,7 +25,8 @@ static descriptor_demand_t demand_of(const config_t *config, unsigned threads)
 {
     descriptor_demand_t demand = {.threads = threads,
                                   .public_listeners = config->listener_count,
-                                  .admin_listeners = config->has_admin ? 1 : 0};
+                                  .admin_listeners = config->has_admin ? 1 : 0,
+                                  .log_files = config->access_log.file != NULL};
     for (size_t i = 0; i < config->issuer_count; i++)
         demand.fetched_issuers += config->issuers[i].jwks_file == NULL;
     return demand;
@@ -74,6 +76,9 @@ static void note_what_is_lost(const reload_t *reload, const config_t *config)
     notes_t notes = {.config = config};
     privileges_user_text(&config->user, notes.user);
     file_watch_each(reload->watch, note_unreadable, &notes);
+    const char *log_file = config->access_log.file;
+    if (log_file != NULL && access(log_file, W_OK) != 0)
+        note(&notes, log_file, "cannot be opened again on SIGUSR1 by");
     for (size_t i = 0; i <= config->listener_count; i++) {
         char directory[PATH_MAX];
         const char *path = unix_path(config, i);
@@ -99,7 +104,8 @@ static int confine(const reload_t *reload, const config_t *config)
     if (is_changing)
         note_what_is_lost(reload, config);
     char filter_error[SYSCALL_FILTER_ERROR_SIZE];
-    if (config->filters_syscalls && !syscall_filter_install(filter_error))
+    bool has_log_file = config->access_log.target == CONFIG_LOG_FILE;
+    if (config->filters_syscalls && !syscall_filter_install(has_log_file, filter_error))
         return fail(EXIT_OSERR, filter_error);
     return 0;
 }
@@ -109,6 +115,8 @@ static int run(reload_t *reload, config_t *take_config)
 {
     config_error_t error;
     server_error_t server_error;
+    if (!log_start_writer())
+        return fail(EXIT_OSERR, "out of memory or threads");
     reload->present = reload_new_introspector(reload, take_config, &error);
     if (reload->present == NULL)
         return fail(EXIT_OSERR, error.text);

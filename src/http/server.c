@@ -1,5 +1,6 @@
 #include "introspectd/server.h"
 
+#include "access_log.h"
 #include "authentication.h"
 #include "client_tallies.h"
 #include "endpoint.h"
@@ -17,6 +18,7 @@
 struct server {
     introspector_t *introspector; /* held */
     log_gate_t log_gate;
+    access_log_t access_log;
     authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
     passed_sockets_t passed;
@@ -111,8 +113,10 @@ static bool prepare_counts(server_t *server, unsigned threads)
         server->tallies == NULL)
         return false;
     memset(server->tallies, 0, size);
-    server->shared = (endpoint_shared_t){
-        .log_gate = &server->log_gate, .authentication = &server->authentication, .recent = server->recent};
+    server->shared = (endpoint_shared_t){.access_log = &server->access_log,
+                                         .log_gate = &server->log_gate,
+                                         .authentication = &server->authentication,
+                                         .recent = server->recent};
     server->observed = (observed_t){.is_draining = &server->is_draining,
                                     .tallies = server->tallies,
                                     .tally_count = threads,
@@ -180,6 +184,7 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    access_log_close(&server->access_log);
     connection_counts_free(server->counts);
     free(server->tallies);
     client_tallies_free(server->client_tallies);
@@ -211,7 +216,8 @@ server_t *server_open(const config_t *config, server_sockets_t passed, server_er
         return NULL;
     }
     server->max_connections = MAX_CONNECTIONS;
-    if (!open_listeners(server, config, passed, error)) {
+    if (!open_listeners(server, config, passed, error) ||
+        !access_log_open(&server->access_log, config, error)) {
         server_close(server);
         return NULL;
     }
@@ -242,6 +248,10 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
         snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
         return false;
     }
+    if (!access_log_start(&server->access_log)) {
+        snprintf(error->text, sizeof(error->text), "cannot start the access log: out of memory or threads");
+        return false;
+    }
     atomic_store(&server->reloads.applied_s, clock_now_s());
     if (!start_workers(server, threads, error))
         return false;
@@ -270,18 +280,26 @@ static worker_setup_t **new_setups(const server_t *server, const listener_set_t 
 
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
 {
+    const config_t *config = introspector_config(introspector);
     const listener_sources_t sources = {.present = &server->listeners, .passed = &server->passed};
     listener_set_t listeners;
-    if (!listener_set_open(&listeners, introspector_config(introspector), &sources, error))
+    access_sink_t *access_sink;
+    if (!access_log_prepare(&server->access_log, config, &access_sink, error))
         return false;
+    if (!listener_set_open(&listeners, config, &sources, error)) {
+        access_log_discard(&server->access_log, access_sink);
+        return false;
+    }
     worker_setup_t **setups = new_setups(server, &listeners, introspector);
     if (setups == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory or descriptors");
+        access_log_discard(&server->access_log, access_sink);
         listener_set_close(&listeners);
         return false;
     }
     /* From here on nothing can fail. */
-    listener_set_apply_buffers(&listeners, introspector_config(introspector));
+    listener_set_apply_buffers(&listeners, config);
+    access_sink = access_log_change(&server->access_log, access_sink);
     log_listeners("no_longer_listening", &server->listeners, &listeners);
     log_listeners("listening", &listeners, &server->listeners);
     listener_set_take_over(&listeners, &server->listeners);
@@ -291,6 +309,8 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     for (size_t i = 0; i < server->worker_count; i++)
         worker_change(server->workers[i], setups[i]);
     free(setups);
+    /* Every loop has had a turn since. */
+    access_log_discard(&server->access_log, access_sink);
     server->listeners = listeners;
     introspector_release(server->introspector);
     server->introspector = introspector_acquire(introspector);
@@ -298,6 +318,11 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     atomic_store(&server->reloads.applied_s, clock_now_s());
     atomic_store(&server->reloads.last_was_refused, false);
     return true;
+}
+
+void server_reopen_logs(server_t *server)
+{
+    access_log_reopen(&server->access_log);
 }
 
 void server_note_refused_reload(server_t *server)

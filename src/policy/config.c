@@ -27,6 +27,7 @@ enum {
     USER,
     SECCOMP,
     CACHE,
+    ACCESS_LOG,
     LIMITS,
     TIMEOUTS,
     ISSUERS,
@@ -46,6 +47,7 @@ static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
                                              [USER] = {"user", false},
                                              [SECCOMP] = {"seccomp", false},
                                              [CACHE] = {"cache", false},
+                                             [ACCESS_LOG] = {"access_log", false},
                                              [LIMITS] = {"limits", false},
                                              [TIMEOUTS] = {"timeouts", false},
                                              [ISSUERS] = {"issuers", true},
@@ -132,6 +134,7 @@ static bool read_config(config_loader_t *loader)
            (values[SECCOMP].id == 0 ||
             config_bool(loader, &values[SECCOMP], &loader->config->filters_syscalls)) &&
            (values[CACHE].id == 0 || read_cache(loader, &values[CACHE])) &&
+           (values[ACCESS_LOG].id == 0 || config_read_access_log(loader, &values[ACCESS_LOG])) &&
            (values[LIMITS].id == 0 || config_read_limits(loader, &values[LIMITS])) &&
            (values[TIMEOUTS].id == 0 || config_read_timeouts(loader, &values[TIMEOUTS])) &&
            config_read_issuers(loader, &values[ISSUERS]) && config_read_clients(loader, &values[CLIENTS]);
@@ -277,6 +280,7 @@ void config_free(config_t *config)
     free(config->issuers);
     free(config->notes);
     free(config->user.name);
+    free(config->access_log.file);
     free(config->path);
     free(config->file);
     free(config);

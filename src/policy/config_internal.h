@@ -181,6 +181,8 @@ bool config_read_limits(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
 bool config_read_timeouts(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
+bool config_read_access_log(config_loader_t *loader, const config_node_t *node)
+    __attribute__((warn_unused_result));
 bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
 /* The text of a port; false when it is none. */
