@@ -14,6 +14,7 @@ from harness import expect, tokens
 from harness.confined import GID, UID, Starter, threads
 from harness.endpoint import FORM, PROTOCOLS, Endpoint, Sent, basic, form_body
 from harness.load import Load
+from harness.metrics import Metrics
 from harness.reload import Reloads
 from harness.secrecy import assert_nothing_secret_was_logged
 from harness.server import Server, free_port, printed, wait_until
@@ -413,6 +414,9 @@ def test_full_disk(world, start):
     introspect_often(h1, world.token(), world.rfc, 100)
     (event,) = wait_until(lambda: started.server.find_log(event="access_log_write_failed"))
     assert event["error"] == "No space left on device" and event["level"] == "error" and event["lost"] > 0
+    metrics = Metrics(started.admin)
+    assert metrics.value("introspectd_log_lines_lost_total", log="access") >= event["lost"]
+    assert metrics.value("introspectd_log_lines_lost_total", log="events") == 0
     introspect_often(h1, world.token(), world.rfc, 100)
     assert len(started.server.find_log(event="access_log_write_failed")) == 1
 
