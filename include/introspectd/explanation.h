@@ -49,6 +49,11 @@ json_t *explanation_answer(const explained_client_t *explained) __attribute__((w
 bool explanation_date(const json_t *payload, const char *claim, int64_t *out)
     __attribute__((warn_unused_result));
 
+enum { EXPLANATION_DISTANCE_SIZE = 64 };
+
+/* "in 4 minutes", "2 hours ago": the largest unit that is there once at least. NUL-terminated. */
+void explanation_distance(int64_t time_s, int64_t now_s, char out[EXPLANATION_DISTANCE_SIZE]);
+
 /*
  * A new object: the headline's "client", "profile", "active", "verdict", "reason", "missing_member" (or
  * null), "status" and "answer"; of the token "token" (its name), "issuer", "algorithm", "typ", "kid" and

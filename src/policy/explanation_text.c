@@ -5,8 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* "in 4 minutes", "2 hours ago": the largest unit that is there once at least. */
-static void describe_distance(int64_t time_s, int64_t now_s, char *out, size_t size)
+void explanation_distance(int64_t time_s, int64_t now_s, char out[EXPLANATION_DISTANCE_SIZE])
 {
     static const struct {
         int64_t seconds;
@@ -17,8 +16,8 @@ static void describe_distance(int64_t time_s, int64_t now_s, char *out, size_t s
     while (unit < 3 && distance < UNITS[unit].seconds)
         unit++;
     int64_t count = distance / UNITS[unit].seconds;
-    snprintf(out, size, "%s%" PRId64 " %s%s%s", time_s > now_s ? "in " : "", count, UNITS[unit].name,
-             count == 1 ? "" : "s", time_s > now_s ? "" : " ago");
+    snprintf(out, EXPLANATION_DISTANCE_SIZE, "%s%" PRId64 " %s%s%s", time_s > now_s ? "in " : "", count,
+             UNITS[unit].name, count == 1 ? "" : "s", time_s > now_s ? "" : " ago");
 }
 
 static void print_date(FILE *out, const char *label, const introspect_story_t *story, const char *claim,
@@ -26,11 +25,11 @@ static void print_date(FILE *out, const char *label, const introspect_story_t *s
 {
     int64_t time_s;
     char date[CLOCK_RFC3339_SIZE];
-    char distance[64];
+    char distance[EXPLANATION_DISTANCE_SIZE];
     if (!explanation_date(story->payload, claim, &time_s))
         return;
     clock_format_rfc3339(time_s, date);
-    describe_distance(time_s, now_s, distance, sizeof(distance));
+    explanation_distance(time_s, now_s, distance);
     fprintf(out, "%-11s %s (%s)\n", label, date, distance);
 }
 
