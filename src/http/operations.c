@@ -108,13 +108,20 @@ static bool has_method_of(const route_t *route, const h2o_req_t *req)
     return slice_equal(method, slice_of("GET")) || slice_equal(method, slice_of("HEAD"));
 }
 
-/* The first of its headers of that name, absent when there is none. */
-static slice_t header_of(const h2o_req_t *req, const char *name)
+/* By each of the headers that say so, should one be repeated. */
+static bool sender_is_own(const h2o_req_t *req, slice_t host)
 {
-    ssize_t place = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
-    if (place == -1)
-        return (slice_t){NULL, 0};
-    return (slice_t){req->headers.entries[place].value.base, req->headers.entries[place].value.len};
+    static const slice_t ABSENT = {NULL, 0};
+    bool is_own = true;
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        slice_t value = {header->value.base, header->value.len};
+        if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("origin")))
+            is_own = same_origin_sender_is_own(host, value, ABSENT) && is_own;
+        else if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("sec-fetch-site")))
+            is_own = same_origin_sender_is_own(host, ABSENT, value) && is_own;
+    }
+    return is_own;
 }
 
 /* NULL, or why a browser must not be answered. */
@@ -123,10 +130,7 @@ static const reply_error_t *check_sender(const route_t *route, const h2o_req_t *
     slice_t host = {req->authority.base, req->authority.len};
     if (!same_origin_host_is_safe(host))
         return &UNSAFE_HOST;
-    if (route->is_posted &&
-        !same_origin_sender_is_own(host, header_of(req, "origin"), header_of(req, "sec-fetch-site")))
-        return &OTHER_SITE;
-    return NULL;
+    return route->is_posted && !sender_is_own(req, host) ? &OTHER_SITE : NULL;
 }
 
 static void answer_route(const route_t *route, const observed_t *observed, h2o_req_t *req)

@@ -149,10 +149,10 @@ static json_t *cache_of(const introspector_t *introspector, const tally_t *tally
     introspector_get_cache_stats(introspector, &stats);
     uint64_t hits = latency_count(&tally->durations[true]);
     uint64_t misses = latency_count(&tally->durations[false]);
+    uint64_t bytes = stats.active.bytes + stats.inactive.bytes;
     json_t *ratio = hits + misses == 0 ? json_null() : json_real((double)hits / (double)(hits + misses));
     return json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o}", "hits", (json_int_t)hits, "misses",
-                     (json_int_t)misses, "hit_ratio", ratio, "bytes",
-                     (json_int_t)(stats.active.bytes + stats.inactive.bytes), "max_bytes",
+                     (json_int_t)misses, "hit_ratio", ratio, "bytes", (json_int_t)bytes, "max_bytes",
                      (json_int_t)introspector_config(introspector)->cache.max_bytes, "active",
                      partition_of(&stats.active), "inactive", partition_of(&stats.inactive));
 }
