@@ -2,14 +2,19 @@
 
 import base64
 import json
+import os
 import shutil
 import tempfile
+
+import pytest
+
+from machine import need_programs
+
+pytest.importorskip("selenium", reason="not on this machine: python3-selenium (deps/install system)")
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
-
-from machine import need_programs
 
 FLAGS = (
     "--headless=new",
@@ -41,7 +46,12 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         if not has_javascript:
             options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        self.driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+        service = Service(shutil.which("chromedriver"), env={**os.environ, "HOME": self.directory, "TMPDIR": self.directory})
+        try:
+            self.driver = webdriver.Chrome(service=service, options=options)
+        except BaseException:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
         self.driver.set_page_load_timeout(PAGE_TIMEOUT_S)
         self.driver.set_script_timeout(PAGE_TIMEOUT_S)
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
