@@ -2,13 +2,15 @@
 
 import html.parser
 import json
+import os
 import re
 
 import pytest
 
+from harness.confined import Starter
 from harness.endpoint import FORM, Endpoint, form_body
 from harness.http1 import request_bytes
-from harness.server import run, wait_until
+from harness.server import UNSANITIZED_BINARY, run, wait_until
 from harness.tokens import token_name
 from harness.world import MAIN
 
@@ -362,6 +364,43 @@ def test_nothing_of_a_token_comes_back(running, world):
             text = response.body.decode("utf-8")
             for part in token.split("."):
                 assert len(part) < 10 or part not in text, (name, accept)
+
+
+def memory_has(pid, needles):
+    """Those of needles that stand in memory which the process can write to."""
+    found = set()
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights, *_ = line.split()
+            if not rights.startswith("rw"):
+                continue
+            begin, end = (int(place, 16) for place in span.split("-"))
+            try:
+                memory.seek(begin)
+                content = memory.read(end - begin)
+            except OSError:
+                continue  # pages that the kernel keeps for itself
+            found |= {needle for needle in needles if needle.encode() in content}
+    return found
+
+
+@pytest.mark.skipif(not os.access(UNSANITIZED_BINARY, os.X_OK), reason=f"a sanitizer's memory is too large to read; no binary at {UNSANITIZED_BINARY}")
+@pytest.mark.parametrize("accept", [HTML, "application/json"])
+def test_nothing_of_a_token_stays_in_memory(world, directory, accept):
+    starter = Starter(world, directory / "served")
+    starter.directory.mkdir()
+    try:
+        server = starter.start(binary=UNSANITIZED_BINARY)
+        token = world.token("ES256")
+        _, payload, signature = token.split(".")
+        with starter.admin.connect() as connection:
+            headers = [("Content-Type", FORM), ("Accept", accept)]
+            body = form_body(("token", token), ("client_id", world.rfc.client_id))
+            assert connection.request("POST", "/explain", headers, body).status == 200
+            pieces = {part[at : at + 24] for part in (payload, signature) for at in range(0, len(part) - 24, 24)}
+            assert memory_has(server.process.pid, {MAIN, *pieces}) == {MAIN}
+    finally:
+        starter.end()
 
 
 @pytest.mark.parametrize("body, status, says", [

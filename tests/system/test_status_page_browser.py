@@ -171,7 +171,7 @@ def test_screenshot(site, world, width, is_dark):
     with Browser(width, is_dark=is_dark) as browser:
         browser.driver.get(site.url)
         with site.traffic():
-            until(browser, lambda: browser.driver.find_element(By.ID, "history").get_property("innerHTML").count(",") > 5)
+            until(browser, lambda: browser.driver.find_element(By.ID, "history").get_property("innerHTML").count(",") > 13)
             explain(browser, world.token("ES256"), world.rfc.client_id)
             until(browser, lambda: browser.text("explained").startswith("active"))
         assert browser.overflow() == 0
