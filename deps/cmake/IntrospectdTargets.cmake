@@ -20,3 +20,12 @@ function(introspectd_layer name)
   target_link_libraries(introspectd_${name} PUBLIC ${LAYER_LINKS})
   introspectd_compile_options(introspectd_${name})
 endfunction()
+
+# introspectd_embed(FILE NAME): NAME.c in the binary folder, with the function of NAME.h that gives FILE's text.
+function(introspectd_embed file name)
+  set(input "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+  set(output "${CMAKE_CURRENT_BINARY_DIR}/${name}.c")
+  set(script "${PROJECT_SOURCE_DIR}/deps/cmake/EmbedFile.cmake")
+  add_custom_command(OUTPUT "${output}" DEPENDS "${input}" "${script}"
+    COMMAND "${CMAKE_COMMAND}" -DINPUT=${input} -DOUTPUT=${output} -DNAME=${name} -P "${script}" VERBATIM)
+endfunction()

@@ -1,10 +1,10 @@
 #include "command.h"
-#include "explain_report.h"
 #include "input.h"
 #include "key_sources.h"
 
 #include "introspectd/clock.h"
 #include "introspectd/compact.h"
+#include "introspectd/explanation.h"
 #include "introspectd/file.h"
 #include "introspectd/json.h"
 #include "introspectd/log.h"
@@ -69,64 +69,28 @@ static int parse_options(int argc, char **argv, options_t *out)
     return COMMAND_CONTINUE;
 }
 
-/* The token without white space around it: what a shell's pipe adds. */
-static slice_t trim(const char *text, size_t len)
+static bool print(const explanation_t *explanation, bool as_json)
 {
-    static const char SPACES[] = " \t\r\n";
-    while (len > 0 && memchr(SPACES, text[len - 1], sizeof(SPACES) - 1) != NULL)
-        len--;
-    while (len > 0 && memchr(SPACES, *text, sizeof(SPACES) - 1) != NULL) {
-        text++;
-        len--;
-    }
-    return (slice_t){text, len};
-}
-
-/* How far a decision came. */
-static int progress_of(const introspect_story_t *story)
-{
-    if (story->outcome == INTROSPECT_ACTIVE)
-        return 4;
-    if (story->signature_is_good)
-        return 3;
-    if (story->keys != NULL)
-        return 2;
-    return story->issuer != NULL ? 1 : 0;
-}
-
-/* The one that came furthest says most about the token. */
-static size_t choose_headline(const explanation_t *explanations, size_t count)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (progress_of(&explanations[i].story) > progress_of(&explanations[best].story))
-            best = i;
-    }
-    return best;
+    if (!as_json)
+        return explanation_print(explanation, stdout);
+    json_t *json = explanation_to_json(explanation);
+    bool is_printed = json != NULL && json_dumpf(json, stdout, JSON_INDENT(2)) == 0;
+    json_decref(json);
+    putchar('\n');
+    return is_printed;
 }
 
 static int report(introspect_worker_t *worker, slice_t token, const client_t *clients, size_t count,
                   bool as_json)
 {
-    explanation_t *explanations = calloc(count, sizeof(*explanations));
-    if (explanations == NULL) {
+    explanation_t *explanation = explanation_new(worker, token, clients, count, clock_now_s());
+    if (explanation == NULL) {
         perror("introspectd explain");
         return EXIT_SOFTWARE;
     }
-    char name[DIGEST_NAME_SIZE];
-    introspect_token_name(worker, token, name);
-    explain_report_t report = {
-        .token_name = name, .now_s = clock_now_s(), .explanations = explanations, .count = count};
-    for (size_t i = 0; i < count; i++) {
-        explanations[i].client = &clients[i];
-        introspect_tell(worker, &clients[i], token, report.now_s, &explanations[i].story);
-    }
-    report.headline = choose_headline(explanations, count);
-    bool is_active = explanations[report.headline].story.outcome == INTROSPECT_ACTIVE;
-    bool is_printed = as_json ? explain_report_print_json(&report) : explain_report_print_text(&report);
-    for (size_t i = 0; i < count; i++)
-        introspect_story_deinit(&explanations[i].story);
-    free(explanations);
+    bool is_active = explanation_is_active(explanation);
+    bool is_printed = print(explanation, as_json);
+    explanation_free(explanation);
     if (!is_printed || fflush(stdout) != 0) {
         perror("introspectd explain: standard output");
         return EXIT_SOFTWARE;
@@ -231,7 +195,7 @@ int command_explain(int argc, char **argv)
         status = EXIT_USAGE;
         config_free(config);
     } else {
-        status = explain_with_keys(config, &options, trim(input, input_len));
+        status = explain_with_keys(config, &options, explanation_trim((slice_t){input, input_len}));
     }
     file_free_secret(input, input_len);
     return status;

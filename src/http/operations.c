@@ -1,8 +1,12 @@
 #include "operations.h"
 
+#include "explain_form.h"
 #include "metrics.h"
 #include "readiness.h"
 #include "reply.h"
+#include "same_origin.h"
+#include "status.h"
+#include "status_page.h"
 #include "worker.h"
 
 #include <stdlib.h>
@@ -13,7 +17,12 @@ typedef struct operations {
 } operations_t;
 
 static const reply_error_t NOT_FOUND = {404, "invalid_request", "nothing is served at this path"};
-static const reply_error_t METHOD_NOT_ALLOWED = {405, "invalid_request", "the method must be GET or HEAD"};
+static const reply_error_t MUST_GET = {405, "invalid_request", "the method must be GET or HEAD"};
+static const reply_error_t MUST_POST = {405, "invalid_request", "the method must be POST"};
+static const reply_error_t UNSAFE_HOST = {403, "invalid_request",
+                                          "the host must be an IP address or localhost"};
+static const reply_error_t OTHER_SITE = {403, "invalid_request",
+                                         "the request comes from a page of another site"};
 static const reply_error_t OUT_OF_MEMORY = {503, "temporarily_unavailable", "out of memory"};
 
 static void answer_livez(const observed_t *observed, h2o_req_t *req)
@@ -50,15 +59,34 @@ static void answer_metrics(const observed_t *observed, h2o_req_t *req)
     free(text);
 }
 
+static void answer_status_page(const observed_t *observed, h2o_req_t *req)
+{
+    status_page_answer(observed, req, 200, &(status_page_form_t){0});
+}
+
+static void answer_status(const observed_t *observed, h2o_req_t *req)
+{
+    json_t *status = status_json(observed, worker_of(req)->setup->introspector);
+    char *text = status == NULL ? NULL : json_dumps(status, JSON_COMPACT);
+    if (text == NULL)
+        reply_error(req, &OUT_OF_MEMORY);
+    else
+        reply_json(req, 200, slice_of(text));
+    free(text);
+    json_decref(status);
+}
+
 typedef struct route {
     const char *path;
+    bool is_for_people; /* used with a browser */
+    bool is_posted;     /* else it is for GET and HEAD */
     void (*answer)(const observed_t *observed, h2o_req_t *req);
 } route_t;
 
 static const route_t ROUTES[] = {
-    {"/livez", answer_livez},
-    {"/readyz", answer_readyz},
-    {"/metrics", answer_metrics},
+    {"/livez", false, false, answer_livez},       {"/readyz", false, false, answer_readyz},
+    {"/metrics", false, false, answer_metrics},   {"/", true, false, answer_status_page},
+    {"/status.json", true, false, answer_status}, {"/explain", true, true, explain_form_answer},
 };
 
 /* NULL when nothing is served there. */
@@ -72,18 +100,63 @@ static const route_t *find_route(const h2o_req_t *req)
     return NULL;
 }
 
+static bool has_method_of(const route_t *route, const h2o_req_t *req)
+{
+    slice_t method = {req->method.base, req->method.len};
+    if (route->is_posted)
+        return slice_equal(method, slice_of("POST"));
+    return slice_equal(method, slice_of("GET")) || slice_equal(method, slice_of("HEAD"));
+}
+
+/* By each of the headers that say so, should one be repeated. */
+static bool sender_is_own(const h2o_req_t *req, slice_t host)
+{
+    static const slice_t ABSENT = {NULL, 0};
+    bool is_own = true;
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_header_t *header = &req->headers.entries[i];
+        slice_t value = {header->value.base, header->value.len};
+        if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("origin")))
+            is_own = same_origin_sender_is_own(host, value, ABSENT) && is_own;
+        else if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("sec-fetch-site")))
+            is_own = same_origin_sender_is_own(host, ABSENT, value) && is_own;
+    }
+    return is_own;
+}
+
+/* NULL, or why a browser must not be answered. */
+static const reply_error_t *check_sender(const route_t *route, const h2o_req_t *req)
+{
+    slice_t host = {req->authority.base, req->authority.len};
+    if (!same_origin_host_is_safe(host))
+        return &UNSAFE_HOST;
+    return route->is_posted && !sender_is_own(req, host) ? &OTHER_SITE : NULL;
+}
+
+static void answer_route(const route_t *route, const observed_t *observed, h2o_req_t *req)
+{
+    const reply_error_t *refusal = NULL;
+    if (route->is_for_people) {
+        status_page_add_headers(req);
+        refusal = check_sender(route, req);
+    }
+    if (refusal != NULL)
+        reply_error(req, refusal);
+    else
+        route->answer(observed, req);
+}
+
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     const operations_t *operations = (operations_t *)handler;
     const route_t *route = find_route(req);
     if (route == NULL) {
         reply_error(req, &NOT_FOUND);
-    } else if (!h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) &&
-               !h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"))) {
-        reply_add_header(req, H2O_TOKEN_ALLOW, "GET, HEAD");
-        reply_error(req, &METHOD_NOT_ALLOWED);
+    } else if (!has_method_of(route, req)) {
+        reply_add_header(req, H2O_TOKEN_ALLOW, route->is_posted ? "POST" : "GET, HEAD");
+        reply_error(req, route->is_posted ? &MUST_POST : &MUST_GET);
     } else {
-        route->answer(operations->observed, req);
+        answer_route(route, operations->observed, req);
     }
     return 0;
 }

@@ -1,4 +1,8 @@
-/* operations: what the admin listener serves to supervisors: /livez, /readyz and /metrics. */
+/*
+ * operations: what the admin listener serves: /livez, /readyz and /metrics to supervisors; the status page at
+ * "/", /status.json and /explain to people, who may come with a browser, and so under an address or as
+ * localhost only: see same_origin.h.
+ */
 #ifndef INTROSPECTD_HTTP_OPERATIONS_H
 #define INTROSPECTD_HTTP_OPERATIONS_H
 

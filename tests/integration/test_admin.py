@@ -47,7 +47,7 @@ def test_ready_again_is_not_claimed_for_keys_that_fit_no_algorithm(world, start_
         expect.inactive(response, 200)
 
 
-@pytest.mark.parametrize("path", ["/", "/introspect", "/livez/", "/livezx", "/livez/x", "/readyz/x", "/LIVEZ"])
+@pytest.mark.parametrize("path", ["/introspect", "/livez/", "/livezx", "/livez/x", "/readyz/x", "/LIVEZ"])
 def test_other_paths_on_admin(running, path):
     assert running.admin.request("GET", path).status == 404
 
@@ -58,7 +58,7 @@ def test_introspection_is_not_served_on_admin(running, world):
     assert response.status == 404 and b"active" not in response.body
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/", "/status.json"])
 def test_operations_are_not_served_in_public(endpoint, path):
     expect.invalid_request(endpoint.request("GET", path), 404)
 

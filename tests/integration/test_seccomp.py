@@ -10,7 +10,7 @@ import pytest
 from harness import expect, fetched, tokens
 from harness.authority import Authority
 from harness.confined import GID, UID, Starter, is_of_user, threads
-from harness.endpoint import Endpoint
+from harness.endpoint import FORM, Endpoint, form_body
 from harness.provider import Provider, answer
 from harness.reload import Reloads
 from harness.server import UNSANITIZED_BINARY, accepts, free_port, wait_until
@@ -63,6 +63,15 @@ def test_serving_and_stopping(world, starter):
     assert starter.admin.request("GET", "/readyz").status == 200
     server.stop()
     assert not os.path.exists(starter.endpoints["unix"].address)
+
+
+def test_what_operators_are_shown(world, starter):
+    server = start(starter, world.config())
+    assert is_filtered(server)
+    for path in ("/", "/status.json", "/metrics"):
+        assert starter.admin.request("GET", path).status == 200
+    form = form_body(("token", world.token("RS256")), ("client_id", world.rfc.client_id))
+    assert b'"verdict": "active"' in starter.admin.request("POST", "/explain", [("Content-Type", FORM)], form).body
 
 
 def test_many_connections(world, starter):
