@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 
 import targets
 from results import median_of, read_csv
+from sizing import replicas
 
 # The same bytes for the same figures.
 plt.rcParams.update({"svg.hashsalt": "introspectd", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
@@ -152,6 +153,39 @@ def draw_micro(rows, folder):
     return save(figure, folder, "lookup")
 
 
+TITLES = {
+    "exponent": ("Zipf exponent", "{}"), "tokens": ("live tokens", "{:,}"), "rate_per_s": ("requests per second, all replicas", "{:,}"),
+    "max_ttl_s": ("cache.max_ttl", "{} s"), "max_bytes": ("cache.max_bytes of each replica", "{} bytes"), "balancing": ("balancing", "{}"),
+}  # fmt: skip
+CURVE_COLORS = ("#1f6feb", "#1a7f37", "#d29922", "#cf222e")
+
+
+def draw_replicas(rows, folder):
+    """Dots: replayed over the product's cache. Lines: reckoned, without the bound on bytes."""
+    figure, all_axes = plt.subplots(2, 3, figsize=(12, 6.6), sharey=True)
+    for axes, (name, values) in zip(all_axes.flat, replicas.VARIED.items()):
+        title, form = TITLES[name]
+        for value, color in zip(values, CURVE_COLORS):
+            points = replicas.curve(rows, name, value)
+            if not points:
+                continue
+            counts = [int(point["replicas"]) for point in points]
+            label = f"{value // replicas.MIB} MiB" if name == "max_bytes" else form.format(value)
+            axes.plot(counts, [float(point["hit_ratio"]) for point in points], "o", markersize=4, color=color, label=label)
+            axes.plot(counts, [float(point["reckoned_hit_ratio"]) for point in points], linewidth=1, color=color)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(counts, [str(count) for count in counts])
+        axes.minorticks_off()
+        axes.set_ylim(0, 1)
+        axes.set_title(title)
+        axes.legend(frameon=False, fontsize=7, loc="lower left")
+    for axes in all_axes[-1]:
+        axes.set_xlabel("replicas")
+    for axes in all_axes[:, 0]:
+        axes.set_ylabel("hit ratio")
+    return save(figure, folder, "replicas")
+
+
 DRAWINGS = {
     "hot": [draw_hot, draw_latency],
     "pool": [draw_pool],
@@ -159,6 +193,7 @@ DRAWINGS = {
     "inactive": [draw_inactive],
     "mixed": [draw_mixed],
     "micro": [draw_micro],
+    "replicas": [draw_replicas],
 }
 
 

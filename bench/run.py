@@ -19,6 +19,7 @@ import results
 import servers
 import settings
 import targets
+from sizing import replicas, table
 
 TIMED_PARTS = {"hot", "pool", "cold", "inactive"}
 
@@ -45,12 +46,18 @@ def answer_len_of(workshop, pool_set):
     return len(answer)
 
 
+def replay_tool(chosen):
+    return chosen.build / "bench/sizing/replay"
+
+
 def check_build(chosen):
     """Says at the start what would be missed at the end."""
     tools = [chosen.build / "bench" / name for name in ("ceiling", "load", "tokens", "raw_verify", "libcount_calls.so")]
     tools.append(chosen.binary)
     if "micro" in chosen.parts:
         tools.append(micro_figures.binary(chosen))
+    if "replicas" in chosen.parts:
+        tools.append(replay_tool(chosen))
     missing = [str(tool) for tool in tools if not tool.exists()]
     if missing:
         sys.exit(f"not built: {' '.join(missing)}")
@@ -63,8 +70,8 @@ def main(arguments):
     about = results.describe_machine(chosen)
     written = []
 
-    def write(name, rows):
-        written.append(results.write_csv(chosen.results, name, rows, about))
+    def write(name, rows, **more):
+        written.append(results.write_csv(chosen.results, name, rows, {**about, **more}))
 
     reached = []
     rows = []
@@ -91,6 +98,8 @@ def main(arguments):
         write("micro", micro_rows)
         micro_figures.print_rows(micro_rows)
         reached += targets.micro_targets(micro_rows)
+    if "replicas" in chosen.parts:
+        write("replicas", replicas.measure(replay_tool(chosen), chosen.is_quick), runs=replicas.ABOUT)
     written += plots.draw_all(chosen.results)
     if rows:
         targets.print_cases(rows)
@@ -98,6 +107,8 @@ def main(arguments):
         hostile_callers.print_rows(hostile_rows)
     if reached:
         targets.print_targets(reached)
+    if "sizing" in chosen.parts:
+        table.report(chosen.results, [table.Deployment(*asked) for asked in chosen.deployments])
     print(f"\n{time.monotonic() - begun:.0f} s; {len(written)} files in {chosen.results}")
 
 

@@ -5,8 +5,9 @@ import dataclasses
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("hot", "pool", "cold", "inactive", "calls", "memory", "micro", "hostile")
-NOT_QUICK = ("hostile",)  # takes minutes however short each attack is; it is run when it is named
+PARTS = ("hot", "pool", "cold", "inactive", "calls", "memory", "micro", "hostile", "replicas", "sizing")
+# Run when they are named: the one takes minutes however short each attack is, the other wants the results of a whole run.
+NOT_QUICK = ("hostile", "sizing")
 SERVER_CPU = 0
 CONNECTIONS = 64
 
@@ -28,6 +29,7 @@ class Settings:
     hostile_seconds: float  # of each attack, and of the load before it
     attacks: tuple  # their names; all when there are none
     binary: Path  # the introspectd that is measured
+    deployments: tuple  # whose size is asked for: (requests per second, share of new tokens, live tokens) each
 
     @property
     def work(self):
@@ -45,6 +47,11 @@ FULL = {
 }  # fmt: skip
 
 
+def read_deployment(text):
+    rate, new_share, tokens = text.split(",")
+    return float(rate), float(new_share), int(tokens)
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description="Holds introspectd against a bare libh2o responder.")
     parser.add_argument("words", nargs="*", metavar="quick|PART", help=f"quick: a short run; parts: {' '.join(PARTS)}; all by default")
@@ -53,6 +60,8 @@ def parse(arguments):
     parser.add_argument("--mixed-seconds", type=float, help="length of the mixed run that memory is watched over")
     parser.add_argument("--hostile-seconds", type=float, help="length of each attack")
     parser.add_argument("--attacks", default="", help="names of attacks with commas between them; all by default")
+    parser.add_argument("--deployment", action="append", default=[], type=read_deployment, metavar="RATE,NEW,LIVE",
+                        help="sizing: requests per second, the share of them with a new token (0.01), live tokens; again for more")  # fmt: skip
     parser.add_argument("--binary", type=Path, help="the introspectd to measure; the build's by default")
     parser.add_argument("--build", type=Path, default=ROOT / "build/bench", help="a build with INTROSPECTD_BENCH")
     parser.add_argument("--results", type=Path, help="where the results go; bench/results, or BUILD/results when quick")
@@ -71,4 +80,5 @@ def parse(arguments):
     parts = tuple(part for part in PARTS if part in options.words) or usual
     binary = (options.binary or build / "introspectd").resolve()
     attacks = tuple(name for name in options.attacks.split(",") if name)
-    return Settings(is_quick=is_quick, parts=parts, build=build, binary=binary, results=results.resolve(), attacks=attacks, **values)
+    return Settings(is_quick=is_quick, parts=parts, build=build, binary=binary, results=results.resolve(), attacks=attacks,
+                    deployments=tuple(options.deployment), **values)  # fmt: skip

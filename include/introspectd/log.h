@@ -8,6 +8,8 @@
 #ifndef INTROSPECTD_LOG_H
 #define INTROSPECTD_LOG_H
 
+#include "introspectd/slice.h"
+
 #include <jansson.h>
 #include <stdint.h>
 
@@ -23,6 +25,32 @@ void log_event(log_level_t level, const char *event, json_t *take_fields);
 
 /* From now on log_event writes nothing: for commands that report to people. */
 void log_silence(void);
+
+/*
+ * From now on lines are handed to a thread that writes them, so that no caller waits for whoever reads them:
+ * for as long as there are event loops. A line that finds no room is dropped and counted. False when memory
+ * or threads cannot be had; lines are then written as before. Main thread.
+ */
+bool log_start_writer(void) __attribute__((warn_unused_result));
+
+/* Waits until what was logged is written, for a second at most. Any thread, before log_stop_writer. */
+void log_flush(void);
+
+/*
+ * Ends that: what was logged is written first, for which there is a second. From then on lines are written by
+ * their callers again, or, when the second was not enough, dropped and counted. Main thread, when no other
+ * logs any more. Legal without log_start_writer.
+ */
+void log_stop_writer(void);
+
+/*
+ * Hands a line of another kind over, with its newline, to be written among the events. False when it is lost,
+ * which is the caller's to count. Any thread.
+ */
+bool log_write_line(slice_t line);
+
+/* How many events were lost. Any thread. */
+uint64_t log_lost_total(void);
 
 /*
  * A thinning gate: lets burst lines (at most 16777215) through in each period of period_ms and counts what it

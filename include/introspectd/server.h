@@ -26,11 +26,30 @@ typedef struct server_error {
  */
 bool server_check(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
 
+/* A listening stream socket that whoever started the process has opened for it. */
+typedef struct server_socket {
+    int fd;            /* non-blocking, close-on-exec; open, and the caller's, until the server's end */
+    bool is_for_admin; /* for the admin listener, whatever its address is; else for whichever has the address
+                        */
+} server_socket_t;
+
+/* Those that were passed. */
+typedef struct server_sockets {
+    const server_socket_t *sockets; /* may be NULL when there are none */
+    size_t count;
+} server_sockets_t;
+
 /*
- * Binds every listener of config, which is borrowed until the server's end, and starts no thread: what only
- * root may do is done then. All or nothing: NULL with *error filled.
+ * Binds every listener of config, which is borrowed until the server's end, opens the access log's file, and
+ * starts no thread: what only root may do is done then. A socket of passed is taken in the place of one that
+ * would be bound; each must have its listener now, and may lose it by a reload. All or nothing: NULL with
+ * *error filled.
  */
-server_t *server_open(const config_t *config, server_error_t *error) __attribute__((warn_unused_result));
+server_t *server_open(const config_t *config, server_sockets_t passed, server_error_t *error)
+    __attribute__((warn_unused_result));
+
+/* Whether the server has made the Unix socket's file at path, which it will remove. */
+bool server_owns_socket_file(const server_t *server, const char *path);
 
 /* Never more than max connections from then on, whatever a config allows. Before server_start. */
 void server_bound_connections(server_t *server, uint64_t max);
@@ -55,8 +74,23 @@ void server_close(server_t *server);
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
     __attribute__((warn_unused_result));
 
+/* Has the access log's file opened anew, which its own thread does; what comes of it is logged. */
+void server_reopen_logs(server_t *server);
+
 /* A new config was refused, whoever did: for the metrics. Any thread. */
 void server_note_refused_reload(server_t *server);
+
+/* How long an event loop waits at most when it has nothing to do. */
+enum { SERVER_LONGEST_TURN_MS = 1000 };
+
+/* The longest time since one of the event loops began a turn: a loop that is stuck is one that has not. */
+int64_t server_ms_since_turn(const server_t *server);
+
+/*
+ * Says that the server is going to stop, and lets it serve on: /readyz answers 503, and HTTP/1 connections
+ * end one after the other. A reload may still be finished.
+ */
+void server_announce_stop(server_t *server);
 
 /*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what

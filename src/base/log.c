@@ -1,6 +1,7 @@
 #include "introspectd/log.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/line_writer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -85,7 +86,7 @@ cleanup:
 /*
  * The lock keeps lines whole where one write cannot: a line above PIPE_BUF may go into a full pipe in pieces.
  */
-static void write_line(const char *line, size_t len)
+static void write_directly(const char *line, size_t len)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     size_t written = 0;
@@ -104,6 +105,64 @@ static void write_line(const char *line, size_t len)
         }
     }
     pthread_mutex_unlock(&lock);
+}
+
+enum { QUEUE_BYTES = 256 * 1024, STOP_TIMEOUT_MS = 1000 };
+
+static _Atomic(line_writer_t *) line_writer; /* NULL: lines are written directly */
+static atomic_bool is_stuck;                 /* the writer was left behind, in a write that does not end */
+static _Atomic uint64_t lost_total;
+
+static void on_writer_event(void *data, line_writer_event_t event, int error)
+{
+    (void)data;
+    (void)error;
+    /* What cannot be written cannot be told here; it is counted. */
+    if (event == LINE_WRITER_LOST)
+        log_event(LOG_LEVEL_WARN, "log_lines_lost",
+                  json_pack("{s:I}", "lost", (json_int_t)atomic_load(&lost_total)));
+}
+
+bool log_start_writer(void)
+{
+    line_writer_settings_t settings = {.name = "log",
+                                       .fd = STDERR_FILENO,
+                                       .max_bytes = QUEUE_BYTES,
+                                       .lost = &lost_total,
+                                       .on_event = on_writer_event};
+    line_writer_t *writer = line_writer_new(&settings);
+    atomic_store(&line_writer, writer);
+    return writer != NULL;
+}
+
+void log_flush(void)
+{
+    line_writer_t *writer = atomic_load(&line_writer);
+    if (writer != NULL)
+        (void)line_writer_flush(writer, STOP_TIMEOUT_MS);
+}
+
+void log_stop_writer(void)
+{
+    line_writer_t *writer = atomic_exchange(&line_writer, NULL);
+    if (writer != NULL && !line_writer_end(writer, STOP_TIMEOUT_MS))
+        atomic_store(&is_stuck, true);
+}
+
+bool log_write_line(slice_t line)
+{
+    line_writer_t *writer = atomic_load_explicit(&line_writer, memory_order_acquire);
+    if (writer != NULL)
+        return line_writer_push(writer, line);
+    if (atomic_load(&is_stuck))
+        return false;
+    write_directly(line.base, line.len);
+    return true;
+}
+
+uint64_t log_lost_total(void)
+{
+    return atomic_load_explicit(&lost_total, memory_order_relaxed);
 }
 
 static atomic_bool is_silent;
@@ -133,7 +192,8 @@ void log_event(log_level_t level, const char *event, json_t *take_fields)
     /* The newline takes the place of the NUL, so that the whole line is one buffer and one write. */
     size_t len = strlen(line);
     line[len] = '\n';
-    write_line(line, len + 1);
+    if (!log_write_line((slice_t){line, len + 1}))
+        atomic_fetch_add_explicit(&lost_total, 1, memory_order_relaxed);
     free(line);
 }
 

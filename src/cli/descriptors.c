@@ -17,6 +17,8 @@ enum {
      * the name reports, its socket to the name server, and a file of authorities.
      */
     PER_FETCH = 6,
+    /* The old one is closed when the new one is open. */
+    PER_LOG_FILE = 2,
     /* What is served must be of some use. */
     CONNECTIONS = 16
 };
@@ -31,7 +33,8 @@ uint64_t descriptors_needed(const descriptor_demand_t *demand)
         demand->fetched_issuers == 0 ? 0 : PER_FETCHER + (uint64_t)demand->fetched_issuers * PER_FETCH;
     /* The old ones are closed when the new ones are there. */
     uint64_t reloading = READING + listeners + duplicates;
-    return listeners + duplicates + loops + fetching + reloading + CONNECTIONS;
+    return listeners + duplicates + loops + fetching + reloading +
+           (uint64_t)demand->log_files * PER_LOG_FILE + CONNECTIONS;
 }
 
 static uint64_t present_limit(void)

@@ -15,6 +15,7 @@ typedef struct descriptor_demand {
     size_t public_listeners;
     size_t admin_listeners;
     size_t fetched_issuers; /* whose keys are fetched */
+    size_t log_files;       /* beside standard error */
 } descriptor_demand_t;
 
 /* The least that anything can be served with. */

@@ -84,6 +84,7 @@ static void refuse(reload_t *reload, const char *error, int64_t now_ms)
     snprintf(reload->refusal.text, sizeof(reload->refusal.text), "%s", error);
     log_event(LOG_LEVEL_ERROR, "config_refused",
               json_pack("{s:s, s:o}", "trigger", reload->trigger, "error", to_json_text(error)));
+    systemd_tell_ready(&reload->systemd, error);
 }
 
 static bool loses_keys(const config_issuer_t *issuer, const config_issuer_t *before)
@@ -137,6 +138,7 @@ void reload_begin(reload_t *reload, const char *trigger, int64_t now_ms)
 {
     reload->trigger = trigger;
     reload->refusal.text[0] = '\0';
+    systemd_tell_reloading(&reload->systemd);
     load_next(reload, now_ms);
 }
 
@@ -176,6 +178,7 @@ static void take_next(reload_t *reload)
     introspector_release(reload->present);
     reload->present = reload->next;
     reload->next = NULL;
+    systemd_tell_ready(&reload->systemd, NULL);
 }
 
 static void finish(reload_t *reload, int64_t now_ms)

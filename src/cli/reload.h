@@ -9,6 +9,8 @@
 #ifndef INTROSPECTD_CLI_RELOAD_H
 #define INTROSPECTD_CLI_RELOAD_H
 
+#include "systemd.h"
+
 #include "introspectd/file_watch.h"
 #include "introspectd/introspect.h"
 #include "introspectd/refresher.h"
@@ -18,6 +20,7 @@ typedef struct reload {
     const char *config_file;
     refresher_t *refresher;
     file_watch_t *watch;
+    systemd_t systemd; /* is told of reloads */
     server_t *server;
     unsigned threads;        /* that run */
     introspector_t *present; /* held */

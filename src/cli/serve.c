@@ -19,6 +19,7 @@ static const char USAGE[] =
     "\n"
     "Runs the introspection endpoint until SIGTERM or SIGINT. SIGHUP, or a change of the config or of a file\n"
     "that it names, makes it take everything anew; while something is wrong with that, it goes on as it was.\n"
+    "SIGUSR1 makes it open the access log's file anew.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --help         this text\n"
@@ -41,13 +42,14 @@ static int take_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     /* A peer that goes away shows as an error of write(). */
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_STOP } wish_t;
+typedef enum wish { WISH_NONE, WISH_RELOAD, WISH_REOPEN_LOGS, WISH_STOP } wish_t;
 
 /* What the signal that came asks for, if one came; *signal_number is for people. */
 static wish_t next_wish(int signal_fd, int *signal_number)
@@ -56,6 +58,8 @@ static wish_t next_wish(int signal_fd, int *signal_number)
     if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return WISH_NONE;
     *signal_number = (int)info.ssi_signo;
+    if (info.ssi_signo == SIGUSR1)
+        return WISH_REOPEN_LOGS;
     if (info.ssi_signo != SIGHUP)
         return WISH_STOP;
     if (info.ssi_code != SI_KERNEL)
@@ -77,13 +81,34 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
         int reload_wait_ms = reload_advance(reload, clock_monotonic_ms());
         if (reload_wait_ms < wait_ms)
             wait_ms = reload_wait_ms;
+        int feed_wait_ms = systemd_feed_watchdog(&reload->systemd, reload->server, clock_monotonic_ms());
+        if (feed_wait_ms < wait_ms)
+            wait_ms = feed_wait_ms;
         (void)poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms);
         int signal_number = 0;
         wish_t wish = next_wish(signal_fd, &signal_number);
         if (wish == WISH_RELOAD)
             reload_begin(reload, "signal", clock_monotonic_ms());
+        else if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(reload->server);
         else if (wish == WISH_STOP)
             return signal_number;
+    }
+}
+
+/* Serves on for so long, or until another signal asks for the end. What changed meanwhile is not taken in. */
+static void wait_for_drain_delay(server_t *server, int signal_fd, int64_t delay_s)
+{
+    int64_t end_ms = clock_monotonic_ms() + delay_s * 1000;
+    for (int64_t now_ms; (now_ms = clock_monotonic_ms()) < end_ms;) {
+        struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN}};
+        int signal_number;
+        (void)poll(fds, 1, (int)(end_ms - now_ms));
+        wish_t wish = next_wish(signal_fd, &signal_number);
+        if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(server);
+        else if (wish == WISH_STOP)
+            return;
     }
 }
 
@@ -101,7 +126,14 @@ static void log_started(const reload_t *reload, uint64_t max_open_files)
 static void serve_until_stopped(reload_t *reload, int signal_fd)
 {
     int received = wait_for_stop(reload, signal_fd);
-    log_event(LOG_LEVEL_INFO, "stopping", json_pack("{s:s}", "signal", sigabbrev_np(received)));
+    const config_t *config = introspector_config(reload->present);
+    int64_t delay_s = config->drain_delay_s;
+    systemd_tell_stopping(&reload->systemd, delay_s + config->shutdown_timeout_s);
+    log_event(
+        LOG_LEVEL_INFO, "stopping",
+        json_pack("{s:s, s:I}", "signal", sigabbrev_np(received), "drain_delay_s", (json_int_t)delay_s));
+    server_announce_stop(reload->server);
+    wait_for_drain_delay(reload->server, signal_fd, delay_s);
     size_t cut_off_count = server_stop(reload->server);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));
@@ -120,6 +152,7 @@ static int load_and_serve(reload_t *reload, int signal_fd, uint64_t max_open_fil
     if (status != 0)
         return status;
     log_started(reload, max_open_files);
+    systemd_tell_ready(&reload->systemd, NULL);
     serve_until_stopped(reload, signal_fd);
     reload_deinit(reload);
     return 0;
@@ -136,6 +169,9 @@ static int set_up_and_serve(reload_t *reload)
 {
     privileges_error_t error;
     char limit_error[DESCRIPTORS_ERROR_SIZE];
+    char passed_error[SYSTEMD_ERROR_SIZE];
+    if (!systemd_init(&reload->systemd, passed_error))
+        return fail(passed_error);
     if (!privileges_forbid_gain(&error))
         return fail(error.text);
     /* A connection is a descriptor; the soft limit is often 1024. */
@@ -154,6 +190,7 @@ static int set_up_and_serve(reload_t *reload)
     refresher_free(reload->refresher);
     if (signal_fd != -1)
         close(signal_fd);
+    systemd_deinit(&reload->systemd);
     return status;
 }
 
@@ -166,5 +203,7 @@ int command_serve(int argc, char **argv)
 
     /* Before there are secrets here; the config, which says whether it may be so, names them. */
     core_dumps_allow(false);
-    return set_up_and_serve(&reload);
+    status = set_up_and_serve(&reload);
+    log_stop_writer();
+    return status;
 }

@@ -16,6 +16,7 @@
 
 static int fail(int status, const char *text)
 {
+    log_flush();
     fprintf(stderr, "introspectd: %s\n", text);
     return status;
 }
@@ -24,7 +25,8 @@ static descriptor_demand_t demand_of(const config_t *config, unsigned threads)
 {
     descriptor_demand_t demand = {.threads = threads,
                                   .public_listeners = config->listener_count,
-                                  .admin_listeners = config->has_admin ? 1 : 0};
+                                  .admin_listeners = config->has_admin ? 1 : 0,
+                                  .log_files = config->access_log.file != NULL};
     for (size_t i = 0; i < config->issuer_count; i++)
         demand.fetched_issuers += config->issuers[i].jwks_file == NULL;
     return demand;
@@ -36,11 +38,13 @@ static const char *unix_path(const config_t *config, size_t i)
     return i < config->listener_count ? config->listeners[i].address.unix_path : config->admin.unix_path;
 }
 
-static bool give_socket_files(const config_t *config, privileges_error_t *error)
+/* Those that were bound here: whoever passed a socket has given its file to whom it should belong. */
+static bool give_socket_files(const server_t *server, const config_t *config, privileges_error_t *error)
 {
     for (size_t i = 0; i <= config->listener_count; i++) {
         const char *path = unix_path(config, i);
-        if (path != NULL && !privileges_give_socket_file(&config->user, path, error))
+        if (path != NULL && server_owns_socket_file(server, path) &&
+            !privileges_give_socket_file(&config->user, path, error))
             return false;
     }
     return true;
@@ -72,10 +76,13 @@ static void note_what_is_lost(const reload_t *reload, const config_t *config)
     notes_t notes = {.config = config};
     privileges_user_text(&config->user, notes.user);
     file_watch_each(reload->watch, note_unreadable, &notes);
+    const char *log_file = config->access_log.file;
+    if (log_file != NULL && access(log_file, W_OK) != 0)
+        note(&notes, log_file, "cannot be opened again on SIGUSR1 by");
     for (size_t i = 0; i <= config->listener_count; i++) {
         char directory[PATH_MAX];
         const char *path = unix_path(config, i);
-        if (path == NULL)
+        if (path == NULL || !server_owns_socket_file(reload->server, path))
             continue;
         snprintf(directory, sizeof(directory), "%s", path);
         if (access(dirname(directory), W_OK | X_OK) != 0)
@@ -88,7 +95,7 @@ static int confine(const reload_t *reload, const config_t *config)
 {
     privileges_error_t error;
     bool is_changing = privileges_will_change(&config->user);
-    if (is_changing && !give_socket_files(config, &error))
+    if (is_changing && !give_socket_files(reload->server, config, &error))
         return fail(EXIT_OSERR, error.text);
     if (!privileges_become(&config->user, &error))
         return fail(EXIT_OSERR, error.text);
@@ -97,7 +104,8 @@ static int confine(const reload_t *reload, const config_t *config)
     if (is_changing)
         note_what_is_lost(reload, config);
     char filter_error[SYSCALL_FILTER_ERROR_SIZE];
-    if (config->filters_syscalls && !syscall_filter_install(filter_error))
+    bool has_log_file = config->access_log.target == CONFIG_LOG_FILE;
+    if (config->filters_syscalls && !syscall_filter_install(has_log_file, filter_error))
         return fail(EXIT_OSERR, filter_error);
     return 0;
 }
@@ -107,6 +115,8 @@ static int run(reload_t *reload, config_t *take_config)
 {
     config_error_t error;
     server_error_t server_error;
+    if (!log_start_writer())
+        return fail(EXIT_OSERR, "out of memory or threads");
     reload->present = reload_new_introspector(reload, take_config, &error);
     if (reload->present == NULL)
         return fail(EXIT_OSERR, error.text);
@@ -126,7 +136,8 @@ static int open_and_run(reload_t *reload, config_t *take_config)
     if (!descriptors_suffice(&demand, limit_error))
         return fail(EXIT_OSERR, limit_error);
     uint64_t max_connections = descriptors_for_connections(&demand);
-    reload->server = server_open(take_config, &server_error);
+    const server_sockets_t passed = {reload->systemd.sockets, reload->systemd.socket_count};
+    reload->server = server_open(take_config, passed, &server_error);
     if (reload->server == NULL)
         return fail(EXIT_OSERR, server_error.text);
     server_bound_connections(reload->server, max_connections);

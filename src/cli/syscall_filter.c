@@ -1,5 +1,7 @@
 #include "syscall_filter.h"
 
+#include "introspectd/line_writer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -151,6 +153,19 @@ static int add_special(scmp_filter_ctx filter)
     return result;
 }
 
+/*
+ * Only to append, and never to shorten, change or remove what is there: flags and mode must be the very ones
+ * of line_writer_open. Of the path the filter sees nothing. So code that has been taken over may add to files
+ * that the process's user may write to, create more, and run what it wrote there; where that is too much, the
+ * log goes to standard output.
+ */
+static int add_appending(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 2,
+                            SCMP_A2(SCMP_CMP_EQ, LINE_WRITER_OPEN_FLAGS, 0),
+                            SCMP_A3(SCMP_CMP_EQ, LINE_WRITER_OPEN_MODE, 0));
+}
+
 static int set_attributes(scmp_filter_ctx filter)
 {
     /* Where the kernel cannot write to the audit log, or the library cannot sort the calls, the filter is as
@@ -162,7 +177,7 @@ static int set_attributes(scmp_filter_ctx filter)
     return result != 0 ? result : seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 }
 
-bool syscall_filter_install(char *error)
+bool syscall_filter_install(bool appends_to_files, char *error)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int result = filter == NULL ? -ENOMEM : set_attributes(filter);
@@ -170,6 +185,8 @@ bool syscall_filter_install(char *error)
         result = add_calls(filter);
     if (result == 0)
         result = add_special(filter);
+    if (result == 0 && appends_to_files)
+        result = add_appending(filter);
     if (result == 0) {
         /* Of the kernel's errors the library tells few, and calls the others EFAULT. */
         errno = 0;

@@ -18,9 +18,10 @@ enum { SYSCALL_FILTER_ERROR_SIZE = 128 };
 
 /*
  * Sets no_new_privs and installs the filter, once. Reading files, binding and connecting
- * stay allowed, for reloads and fetched keys. False with *error, of that size, filled: one line; there is
- * then no filter. Sanitizers need more than the list has.
+ * stay allowed, for reloads and fetched keys. appends_to_files: so does opening a file as line_writer_open
+ * does, exactly; without it none can be opened for writing. False with *error, of that size, filled: one
+ * line; there is then no filter. Sanitizers need more than the list has.
  */
-bool syscall_filter_install(char *error) __attribute__((warn_unused_result));
+bool syscall_filter_install(bool appends_to_files, char *error) __attribute__((warn_unused_result));
 
 #endif

@@ -21,6 +21,7 @@ typedef struct asked {
     int64_t came_us;        /* when its turn of the loop began */
     const client_t *client; /* NULL: nobody proved who it is */
     client_tally_t *tally;  /* of client */
+    access_log_t *access_log;
 } asked_t;
 
 /* A token that the cache did not know, waiting to be verified. */
@@ -46,6 +47,7 @@ static void note_answer(const asked_t *asked, answer_note_t *note)
     tally_note(tally, note, asked->req->version >= 0x200);
     if (note->outcome <= OUTCOME_UNAVAILABLE)
         tally_count(&asked->tally->outcomes[note->outcome], 1);
+    access_log_note(asked->access_log, asked->req, note);
 }
 
 static outcome_t outcome_of_error(int status)
@@ -215,7 +217,7 @@ static void handle(h2o_handler_t *handler, h2o_req_t *req, int64_t came_us)
 {
     const endpoint_shared_t *shared = ((endpoint_t *)handler)->shared;
     worker_t *worker = worker_of(req);
-    asked_t asked = {.req = req, .came_us = came_us};
+    asked_t asked = {.req = req, .came_us = came_us, .access_log = shared->access_log};
     request_head_t head;
     request_body_t body = {0};
 

@@ -5,6 +5,7 @@
 #ifndef INTROSPECTD_HTTP_ENDPOINT_H
 #define INTROSPECTD_HTTP_ENDPOINT_H
 
+#include "access_log.h"
 #include "authentication.h"
 #include "recent_refusals.h"
 
@@ -14,7 +15,8 @@
 
 /* What the handlers of all threads use together; all of it borrowed. */
 typedef struct endpoint_shared {
-    log_gate_t *log_gate; /* thins what is told about refused tokens, in the log and in recent */
+    log_gate_t *log_gate;     /* thins what is told about refused tokens, in the log and in recent */
+    access_log_t *access_log; /* every answer is noted in it */
     authentication_t *authentication;
     recent_refusals_t *recent;
 } endpoint_shared_t;

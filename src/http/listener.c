@@ -69,11 +69,44 @@ static bool fail(const config_address_t *address, const char *why, char *error, 
     return false;
 }
 
+uint64_t listener_new_id(void)
+{
+    static uint64_t last_id;
+    return ++last_id;
+}
+
+bool listener_is_bound_to(int fd, const config_address_t *address)
+{
+    address_t wanted;
+    address_t bound = {0};
+    socklen_t bound_len = sizeof(bound);
+    if (fill_address(address, &wanted) == 0 || getsockname(fd, &bound.any, &bound_len) != 0 ||
+        bound.any.sa_family != wanted.any.sa_family)
+        return false;
+    switch (bound.any.sa_family) {
+    case AF_UNIX:
+        return strcmp(bound.un.sun_path, wanted.un.sun_path) == 0;
+    case AF_INET:
+        return bound.v4.sin_port == wanted.v4.sin_port &&
+               bound.v4.sin_addr.s_addr == wanted.v4.sin_addr.s_addr;
+    default:
+        return bound.v6.sin6_port == wanted.v6.sin6_port &&
+               IN6_ARE_ADDR_EQUAL(&bound.v6.sin6_addr, &wanted.v6.sin6_addr);
+    }
+}
+
+bool listener_take(listener_t *listener, uint64_t id, int fd, const config_address_t *address,
+                   SSL_CTX *take_tls)
+{
+    *listener = (listener_t){.id = id, .tls = take_tls, .address = address, .keeps_queue = true};
+    listener->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return listener->fd != -1;
+}
+
 bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size)
 {
-    static uint64_t last_id;
-    *listener = (listener_t){.id = ++last_id, .fd = -1, .tls = take_tls, .address = address};
+    *listener = (listener_t){.id = listener_new_id(), .fd = -1, .tls = take_tls, .address = address};
     address_t to;
     socklen_t to_len = fill_address(address, &to);
     if (to_len == 0)
@@ -93,7 +126,8 @@ bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CT
 bool listener_share(listener_t *listener, const listener_t *present, const config_address_t *address,
                     SSL_CTX *take_tls, char *error, size_t error_size)
 {
-    *listener = (listener_t){.id = present->id, .tls = take_tls, .address = address};
+    *listener = (listener_t){
+        .id = present->id, .tls = take_tls, .address = address, .keeps_queue = present->keeps_queue};
     listener->fd = fcntl(present->fd, F_DUPFD_CLOEXEC, 0);
     return listener->fd != -1 || fail(address, strerror(errno), error, error_size);
 }
@@ -128,15 +162,15 @@ void listener_close(listener_t *listener)
     *listener = (listener_t){.fd = -1};
 }
 
-void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE])
+void listener_get_name(int fd, char name[LISTENER_NAME_SIZE])
 {
     address_t bound = {0};
     socklen_t bound_len = sizeof(bound);
     char host[INET6_ADDRSTRLEN];
-    if (listener->address->unix_path != NULL) {
-        snprintf(name, LISTENER_NAME_SIZE, "unix:%s", listener->address->unix_path);
-    } else if (getsockname(listener->fd, &bound.any, &bound_len) != 0) {
-        snprintf(name, LISTENER_NAME_SIZE, "%s", listener->address->text);
+    if (getsockname(fd, &bound.any, &bound_len) != 0) {
+        snprintf(name, LISTENER_NAME_SIZE, "?");
+    } else if (bound.any.sa_family == AF_UNIX) {
+        snprintf(name, LISTENER_NAME_SIZE, "unix:%.*s", (int)sizeof(bound.un.sun_path), bound.un.sun_path);
     } else if (bound.any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &bound.v4.sin_addr, host, sizeof(host));
         snprintf(name, LISTENER_NAME_SIZE, "%s:%u", host, ntohs(bound.v4.sin_port));

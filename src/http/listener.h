@@ -13,6 +13,7 @@ typedef struct listener {
     int fd;       /* -1: not bound */
     SSL_CTX *tls; /* NULL: cleartext */
     const config_address_t *address;
+    bool keeps_queue;        /* connections that were not taken wait for whoever has the socket next */
     bool owns_unix_path;     /* the socket file is ours to remove */
     bool has_proxy_protocol; /* as config_listener_t; set by whoever bound or shared it */
 } listener_t;
@@ -27,6 +28,17 @@ enum { LISTENER_NAME_SIZE = 160 };
  */
 bool listener_bind(listener_t *listener, const config_address_t *address, SSL_CTX *take_tls, char *error,
                    size_t error_size) __attribute__((warn_unused_result));
+
+/* A number that no socket has yet. */
+uint64_t listener_new_id(void);
+
+/* Whether the socket fd is bound to address; never to one of port 0. */
+bool listener_is_bound_to(int fd, const config_address_t *address);
+
+/* As listener_bind, with a duplicate of fd, a listening socket whose id is given: nothing is done to its
+ * queue or to its file at the end. */
+bool listener_take(listener_t *listener, uint64_t id, int fd, const config_address_t *address,
+                   SSL_CTX *take_tls) __attribute__((warn_unused_result));
 
 /* The same with the socket of present, which listens on that address already; the socket file stays
  * present's. */
@@ -44,6 +56,7 @@ void listener_stop(listener_t *listener);
 /* listener_stop, and frees the TLS context. */
 void listener_close(listener_t *listener);
 
-void listener_get_name(const listener_t *listener, char name[LISTENER_NAME_SIZE]);
+/* The address of a bound socket. */
+void listener_get_name(int fd, char name[LISTENER_NAME_SIZE]);
 
 #endif

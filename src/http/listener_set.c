@@ -41,7 +41,10 @@ static const listener_t *find_present(const listener_set_t *present, const liste
 static void place_error(const config_t *config, const config_listener_t *from, const char *member,
                         const char *reason, server_error_t *error)
 {
-    if (from == NULL)
+    if (from == NULL && config->has_default_admin)
+        snprintf(error->text, sizeof(error->text), "%s: admin: %s, which is the default: " CONFIG_ADMIN_HINT,
+                 config->file, reason);
+    else if (from == NULL)
         snprintf(error->text, sizeof(error->text), "%s: admin.%s: %s", config->file, member, reason);
     else
         snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].%s: %s", config->file, from->line,
@@ -60,11 +63,13 @@ static SSL_CTX *new_tls_context(const config_t *config, const config_listener_t 
 
 /* Adds a listener, bound or shared; from is NULL for the admin's. */
 static bool add(listener_set_t *set, const config_t *config, const config_listener_t *from,
-                const listener_set_t *present_set, server_error_t *error)
+                const listener_sources_t *sources, server_error_t *error)
 {
-    char reason[SERVER_ERROR_SIZE / 2];
+    char reason[SERVER_ERROR_SIZE / 2] = "out of descriptors";
     const config_address_t *address = from == NULL ? &config->admin : &from->address;
-    const listener_t *present = find_present(present_set, set, address, from != NULL);
+    const listener_t *present = find_present(sources->present, set, address, from != NULL);
+    const passed_socket_t *passed =
+        present != NULL ? NULL : passed_sockets_find(sources->passed, address, from == NULL);
     SSL_CTX *tls = NULL;
     if (from != NULL && from->certificate_file != NULL) {
         tls = new_tls_context(config, from, present == NULL ? NULL : present->tls, error);
@@ -73,25 +78,46 @@ static bool add(listener_set_t *set, const config_t *config, const config_listen
     }
     listener_t *listener = &set->listeners[set->count++];
     set->public_count += from != NULL;
-    bool is_added = present != NULL ? listener_share(listener, present, address, tls, reason, sizeof(reason))
-                                    : listener_bind(listener, address, tls, reason, sizeof(reason));
+    bool is_added;
+    if (present != NULL)
+        is_added = listener_share(listener, present, address, tls, reason, sizeof(reason));
+    else if (passed != NULL)
+        is_added = listener_take(listener, passed->id, passed->socket.fd, address, tls);
+    else
+        is_added = listener_bind(listener, address, tls, reason, sizeof(reason));
     listener->has_proxy_protocol = from != NULL && from->has_proxy_protocol;
     if (!is_added)
         place_error(config, from, "address", reason, error);
     return is_added;
 }
 
-static bool add_all(listener_set_t *set, const config_t *config, const listener_set_t *present,
+static bool add_all(listener_set_t *set, const config_t *config, const listener_sources_t *sources,
                     server_error_t *error)
 {
     for (size_t i = 0; i < config->listener_count; i++) {
-        if (!add(set, config, &config->listeners[i], present, error))
+        if (!add(set, config, &config->listeners[i], sources, error))
             return false;
     }
-    return !config->has_admin || add(set, config, NULL, present, error);
+    return !config->has_admin || add(set, config, NULL, sources, error);
 }
 
-bool listener_set_open(listener_set_t *set, const config_t *config, const listener_set_t *present,
+bool listener_set_has_all(const listener_set_t *set, const passed_sockets_t *passed, server_error_t *error)
+{
+    for (size_t i = 0; i < passed->count; i++) {
+        const passed_socket_t *socket = &passed->sockets[i];
+        char name[LISTENER_NAME_SIZE];
+        if (listener_set_find(set, socket->id) != NULL)
+            continue;
+        listener_get_name(socket->socket.fd, name);
+        snprintf(error->text, sizeof(error->text),
+                 "LISTEN_FDS: the config has no listener for descriptor %d, a socket on %s",
+                 socket->socket.fd, name);
+        return false;
+    }
+    return true;
+}
+
+bool listener_set_open(listener_set_t *set, const config_t *config, const listener_sources_t *sources,
                        server_error_t *error)
 {
     *set = (listener_set_t){.listeners = calloc(config->listener_count + 1, sizeof(*set->listeners))};
@@ -99,7 +125,7 @@ bool listener_set_open(listener_set_t *set, const config_t *config, const listen
         snprintf(error->text, sizeof(error->text), "out of memory");
         return false;
     }
-    if (!add_all(set, config, present, error)) {
+    if (!add_all(set, config, sources, error)) {
         listener_set_close(set);
         return false;
     }

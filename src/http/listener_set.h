@@ -6,6 +6,7 @@
 #define INTROSPECTD_HTTP_LISTENER_SET_H
 
 #include "listener.h"
+#include "passed_sockets.h"
 
 #include "introspectd/server.h"
 
@@ -15,13 +16,23 @@ typedef struct listener_set {
     size_t public_count; /* without the admin's */
 } listener_set_t;
 
+/* Where there are sockets already. */
+typedef struct listener_sources {
+    const listener_set_t *present; /* NULL: there is none */
+    const passed_sockets_t *passed;
+} listener_sources_t;
+
 /*
- * Loads every certificate and binds every address of config, which is borrowed. Where present (NULL: there is
- * none) listens on an address, its socket is shared, and its TLS sessions can be resumed. All or nothing:
- * false with *error filled; present is as before either way.
+ * Loads every certificate and binds every address of config, which is borrowed. Where the present set listens
+ * on an address, its socket is shared, and its TLS sessions can be resumed; else a socket that was passed is
+ * taken, if there is one. All or nothing: false with *error filled; sources are as before either way.
  */
-bool listener_set_open(listener_set_t *set, const config_t *config, const listener_set_t *present,
+bool listener_set_open(listener_set_t *set, const config_t *config, const listener_sources_t *sources,
                        server_error_t *error) __attribute__((warn_unused_result));
+
+/* Whether every socket that was passed has its listener in set. False with *error filled. */
+bool listener_set_has_all(const listener_set_t *set, const passed_sockets_t *passed, server_error_t *error)
+    __attribute__((warn_unused_result));
 
 /* Hands the socket files of shared sockets from old to set: old can then be closed. */
 void listener_set_take_over(listener_set_t *set, listener_set_t *old);

@@ -1,10 +1,12 @@
 #include "metrics.h"
 
+#include "access_log.h"
 #include "metrics_writer.h"
 #include "readiness.h"
 #include "refusals.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/log.h"
 #include "introspectd/process_stats.h"
 
 #include <h2o/version.h>
@@ -185,6 +187,15 @@ static void write_connections(metrics_writer_t *writer, const observed_t *observ
                        refusals_total((refusal_t)i));
 }
 
+static void write_logs(metrics_writer_t *writer)
+{
+    metrics_family(
+        writer, "introspectd_log_lines_lost_total", "counter",
+        "Lines that were dropped because they could not be written as fast as they came, or at all.");
+    metrics_sample(writer, "", METRICS_LABELS({"log", "events"}), log_lost_total());
+    metrics_sample(writer, "", METRICS_LABELS({"log", "access"}), access_log_lost_total());
+}
+
 static void write_state(metrics_writer_t *writer, const observed_t *observed, const config_t *config)
 {
     bool is_draining = atomic_load(observed->is_draining);
@@ -235,6 +246,7 @@ static void write_all(metrics_writer_t *writer, const observed_t *observed,
     write_issuers(writer, config);
     write_reloads(writer, observed->reloads);
     write_connections(writer, observed, &tally);
+    write_logs(writer);
     write_state(writer, observed, config);
     write_process(writer);
 }

@@ -1,5 +1,6 @@
 #include "introspectd/server.h"
 
+#include "access_log.h"
 #include "authentication.h"
 #include "client_tallies.h"
 #include "endpoint.h"
@@ -17,8 +18,10 @@
 struct server {
     introspector_t *introspector; /* held */
     log_gate_t log_gate;
+    access_log_t access_log;
     authentication_t authentication; /* what it knows outlives a config */
     _Atomic bool is_draining;
+    passed_sockets_t passed;
     listener_set_t listeners;
     unsigned max_connections;    /* that there are descriptors for */
     connection_counts_t *counts; /* of the request threads */
@@ -110,8 +113,10 @@ static bool prepare_counts(server_t *server, unsigned threads)
         server->tallies == NULL)
         return false;
     memset(server->tallies, 0, size);
-    server->shared = (endpoint_shared_t){
-        .log_gate = &server->log_gate, .authentication = &server->authentication, .recent = server->recent};
+    server->shared = (endpoint_shared_t){.access_log = &server->access_log,
+                                         .log_gate = &server->log_gate,
+                                         .authentication = &server->authentication,
+                                         .recent = server->recent};
     server->observed = (observed_t){.is_draining = &server->is_draining,
                                     .tallies = server->tallies,
                                     .tally_count = threads,
@@ -157,7 +162,7 @@ static void log_listeners(const char *event, const listener_set_t *set, const li
         char name[LISTENER_NAME_SIZE];
         if (has_alike(other, &set->listeners[i], i < set->public_count))
             continue;
-        listener_get_name(&set->listeners[i], name);
+        listener_get_name(set->listeners[i].fd, name);
         log_event(LOG_LEVEL_INFO, event,
                   json_pack("{s:s, s:b, s:s}", "address", name, "tls", set->listeners[i].tls != NULL,
                             "serves", i < set->public_count ? "introspection" : "operations"));
@@ -179,17 +184,31 @@ static void server_free(server_t *server)
     for (size_t i = 0; i < server->worker_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    access_log_close(&server->access_log);
     connection_counts_free(server->counts);
     free(server->tallies);
     client_tallies_free(server->client_tallies);
     recent_refusals_free(server->recent);
     listener_set_close(&server->listeners);
+    passed_sockets_deinit(&server->passed);
     introspector_release(server->introspector);
     authentication_deinit(&server->authentication);
     free(server);
 }
 
-server_t *server_open(const config_t *config, server_error_t *error)
+static bool open_listeners(server_t *server, const config_t *config, server_sockets_t passed,
+                           server_error_t *error)
+{
+    if (!passed_sockets_init(&server->passed, passed.sockets, passed.count)) {
+        snprintf(error->text, sizeof(error->text), "out of memory");
+        return false;
+    }
+    const listener_sources_t sources = {.passed = &server->passed};
+    return listener_set_open(&server->listeners, config, &sources, error) &&
+           listener_set_has_all(&server->listeners, &server->passed, error);
+}
+
+server_t *server_open(const config_t *config, server_sockets_t passed, server_error_t *error)
 {
     server_t *server = calloc(1, sizeof(*server));
     if (server == NULL) {
@@ -197,7 +216,8 @@ server_t *server_open(const config_t *config, server_error_t *error)
         return NULL;
     }
     server->max_connections = MAX_CONNECTIONS;
-    if (!listener_set_open(&server->listeners, config, NULL, error)) {
+    if (!open_listeners(server, config, passed, error) ||
+        !access_log_open(&server->access_log, config, error)) {
         server_close(server);
         return NULL;
     }
@@ -228,6 +248,10 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
         snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
         return false;
     }
+    if (!access_log_start(&server->access_log)) {
+        snprintf(error->text, sizeof(error->text), "cannot start the access log: out of memory or threads");
+        return false;
+    }
     atomic_store(&server->reloads.applied_s, clock_now_s());
     if (!start_workers(server, threads, error))
         return false;
@@ -256,17 +280,26 @@ static worker_setup_t **new_setups(const server_t *server, const listener_set_t 
 
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
 {
+    const config_t *config = introspector_config(introspector);
+    const listener_sources_t sources = {.present = &server->listeners, .passed = &server->passed};
     listener_set_t listeners;
-    if (!listener_set_open(&listeners, introspector_config(introspector), &server->listeners, error))
+    access_sink_t *access_sink;
+    if (!access_log_prepare(&server->access_log, config, &access_sink, error))
         return false;
+    if (!listener_set_open(&listeners, config, &sources, error)) {
+        access_log_discard(&server->access_log, access_sink);
+        return false;
+    }
     worker_setup_t **setups = new_setups(server, &listeners, introspector);
     if (setups == NULL) {
         snprintf(error->text, sizeof(error->text), "out of memory or descriptors");
+        access_log_discard(&server->access_log, access_sink);
         listener_set_close(&listeners);
         return false;
     }
     /* From here on nothing can fail. */
-    listener_set_apply_buffers(&listeners, introspector_config(introspector));
+    listener_set_apply_buffers(&listeners, config);
+    access_sink = access_log_change(&server->access_log, access_sink);
     log_listeners("no_longer_listening", &server->listeners, &listeners);
     log_listeners("listening", &listeners, &server->listeners);
     listener_set_take_over(&listeners, &server->listeners);
@@ -276,6 +309,8 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     for (size_t i = 0; i < server->worker_count; i++)
         worker_change(server->workers[i], setups[i]);
     free(setups);
+    /* Every loop has had a turn since. */
+    access_log_discard(&server->access_log, access_sink);
     server->listeners = listeners;
     introspector_release(server->introspector);
     server->introspector = introspector_acquire(introspector);
@@ -285,17 +320,51 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     return true;
 }
 
+void server_reopen_logs(server_t *server)
+{
+    access_log_reopen(&server->access_log);
+}
+
 void server_note_refused_reload(server_t *server)
 {
     atomic_fetch_add(&server->reloads.refused, 1);
     atomic_store(&server->reloads.last_was_refused, true);
 }
 
+bool server_owns_socket_file(const server_t *server, const char *path)
+{
+    for (size_t i = 0; i < server->listeners.count; i++) {
+        const listener_t *listener = &server->listeners.listeners[i];
+        if (listener->owns_unix_path && strcmp(listener->address->unix_path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+int64_t server_ms_since_turn(const server_t *server)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < server->worker_count; i++) {
+        int64_t since_ms = now_ms - worker_turned_ms(server->workers[i]);
+        if (since_ms > longest_ms)
+            longest_ms = since_ms;
+    }
+    return longest_ms;
+}
+
+void server_announce_stop(server_t *server)
+{
+    atomic_store(&server->is_draining, true);
+    for (size_t i = 0; i + 1 < server->worker_count; i++)
+        worker_announce_stop(server->workers[i]);
+}
+
 size_t server_stop(server_t *server)
 {
     const config_t *config = introspector_config(server->introspector);
     size_t request_worker_count = server->worker_count - 1;
-    atomic_store(&server->is_draining, true);
+    server_announce_stop(server);
     /* Whoever connects from now on is refused, and may go to another instance. */
     for (size_t i = 0; i < server->listeners.public_count; i++)
         listener_stop(&server->listeners.listeners[i]);

@@ -4,8 +4,10 @@
 #include "refusals.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/server.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ enum {
     /* How long those who did not prove to be callers are served, beyond the first few of them in a turn. */
     STRANGERS_PER_TURN_US = 200,
     HANDSHAKES_PER_TURN = 4,
-    IDLE_TURN_MS = 1000,
+    IDLE_TURN_MS = SERVER_LONGEST_TURN_MS,
     /* The library's own timeouts go by the system's clock, which may be set; ours are exact. */
     LIBRARY_TIMEOUT_MS = 7 * 24 * 3600 * 1000,
     DRAIN_TURN_MS = 20,
@@ -102,7 +104,7 @@ static void start_listening(worker_t *worker, worker_listener_t *listener)
 static void stop_listening(worker_listener_t *listener)
 {
     /* Whoever is in the backlog was told that the connection stands. */
-    for (int taken = 0; taken < SOMAXCONN && accept_one(listener); taken++)
+    for (int taken = 0; !listener->keeps_queue && taken < SOMAXCONN && accept_one(listener); taken++)
         ;
     h2o_socket_close(listener->socket);
     listener->socket = NULL;
@@ -267,6 +269,12 @@ static void run_misses(worker_t *worker)
     }
 }
 
+static bool is_to_close_idle(const worker_t *worker)
+{
+    return worker->drain_started_ms != 0 && worker->connections.count > 0 &&
+           clock_monotonic_ms() >= worker->close_idle_next_ms;
+}
+
 static void on_work(h2o_timeout_entry_t *entry)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
@@ -278,6 +286,10 @@ static void on_work(h2o_timeout_entry_t *entry)
     if (clock_monotonic_ms() >= worker->enforce_next_ms) {
         worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
         connection_set_enforce(&worker->connections);
+    }
+    if (is_to_close_idle(worker)) {
+        worker->close_idle_next_ms = clock_monotonic_ms() + DRAIN_TURN_MS;
+        connection_set_close_idle(&worker->connections, clock_monotonic_ms() - worker->drain_started_ms);
     }
     worker->work_ended_us = clock_monotonic_us();
 }
@@ -316,12 +328,7 @@ static void start_draining(worker_t *worker)
 {
     worker->drain_started_ms = clock_monotonic_ms();
     close_listeners(worker);
-    h2o_context_request_shutdown(&worker->h2o);
-    /*
-     * The first GOAWAY is out. With the second one the library would ignore the bodies that are still
-     * arriving, and a header block that is cut in two would make it loop for ever.
-     */
-    h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
+    connection_set_begin_drain(&worker->connections);
 }
 
 /*
@@ -334,6 +341,7 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     /* One that is left from before a step of the clock would wait until the clock is there again. */
     h2o_timeout_unlink(&worker->work);
     worker->has_worked = false;
+    atomic_store_explicit(&worker->turned_ms, clock_monotonic_ms(), memory_order_relaxed);
     connection_set_begin_turn(&worker->connections);
     worker->has_answered = worker->answered_in_turn > 0;
     worker->answered_in_turn = 0;
@@ -342,7 +350,7 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
         atomic_store_explicit(&worker->tally->waiting, miss_queue_len(&worker->misses), memory_order_relaxed);
     bool can_resume = connection_set_can_resume(&worker->connections);
     bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
-    if (can_resume || is_to_enforce || !deferred_is_empty(&worker->deferred) ||
+    if (can_resume || is_to_enforce || is_to_close_idle(worker) || !deferred_is_empty(&worker->deferred) ||
         connection_set_has_handshakes(&worker->connections) || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
     if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
@@ -355,7 +363,6 @@ static void drain(worker_t *worker)
     start_draining(worker);
     int64_t drained_ms = 0;
     while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms) {
-        connection_set_close_idle(&worker->connections, drained_ms);
         turn(worker, DRAIN_TURN_MS);
         drained_ms = clock_monotonic_ms() - worker->drain_started_ms;
     }
@@ -403,6 +410,7 @@ void worker_schedule_work(worker_t *worker)
 
 bool worker_start(worker_t *worker)
 {
+    atomic_store(&worker->turned_ms, clock_monotonic_ms());
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return false;
     worker->thread_is_started = true;
@@ -415,6 +423,16 @@ void worker_change(worker_t *worker, worker_setup_t *take_setup)
     worker->next_setup = take_setup;
     h2o_multithread_send_message(&worker->receiver, &worker->change_message);
     wait_until_set_up(worker);
+}
+
+int64_t worker_turned_ms(worker_t *worker)
+{
+    return atomic_load_explicit(&worker->turned_ms, memory_order_relaxed);
+}
+
+void worker_announce_stop(worker_t *worker)
+{
+    connection_set_announce_end(&worker->connections);
 }
 
 void worker_request_stop(worker_t *worker, int64_t timeout_ms)

@@ -48,12 +48,14 @@ struct worker {
     miss_marker_t change_marker; /* behind that in the queue */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
-    int64_t drain_started_ms;
+    int64_t drain_started_ms;   /* 0: serves */
+    int64_t close_idle_next_ms; /* when connection_set_close_idle is due, in a drain */
     int64_t drain_timeout_ms;
     size_t cut_off_count; /* requests in flight when the drain ran out of time */
     sem_t is_set_up;      /* posted when the thread serves by a new setup */
     pthread_t thread;
     bool thread_is_started;
+    _Atomic int64_t turned_ms; /* when a turn last began; any thread may read it */
 };
 
 /* Registers what is served at "/" of the worker's host. */
@@ -75,6 +77,12 @@ bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
  * live on, and what waited was decided by the old one. Only while the thread runs.
  */
 void worker_change(worker_t *worker, worker_setup_t *take_setup);
+
+/* When, by the monotonic clock, the loop last began a turn, or was started. Any thread. */
+int64_t worker_turned_ms(worker_t *worker);
+
+/* Says that the thread will be asked to stop: see connection_set_announce_end. Any thread. */
+void worker_announce_stop(worker_t *worker);
 
 /*
  * Asks the thread to stop accepting and to end when its connections have, or timeout_ms from now. Without

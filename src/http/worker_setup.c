@@ -15,6 +15,7 @@ static bool add_listener(worker_setup_t *setup, const listener_t *from)
         SSL_CTX_up_ref(from->tls);
     listener->tls = from->tls;
     listener->has_proxy_protocol = from->has_proxy_protocol;
+    listener->keeps_queue = from->keeps_queue;
     setup->listener_count++;
     return true;
 }

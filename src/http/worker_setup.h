@@ -19,6 +19,7 @@ typedef struct worker_listener {
     h2o_socket_t *socket; /* while the worker listens */
     SSL_CTX *tls;         /* held; NULL: cleartext */
     bool has_proxy_protocol;
+    bool keeps_queue; /* see listener_t */
     struct worker *worker;
 } worker_listener_t;
 

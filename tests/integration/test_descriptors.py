@@ -2,6 +2,7 @@
 
 import re
 import resource
+import signal
 
 from harness import expect, fetched, tokens
 from harness.authority import Authority
@@ -96,6 +97,21 @@ def test_many_threads_need_more(world, directory):
     server, endpoint = start(world, directory, limit - 1, config)
     assert refusal(server) == (limit - 1, limit)
     server, endpoint = start(world, directory, limit, config)
+    serves_at_its_bound(world, server, endpoint)
+    server.stop()
+
+
+def test_access_log_needs_more(world, directory):
+    """It is opened anew at the bound too."""
+    config = world.config(threads=9, access_log={"file": "access.log"})
+    limit = least_limit(world, directory, config)
+    assert limit == least_limit(world, directory, world.config(threads=9)) + 2
+    server, endpoint = start(world, directory, limit - 1, config)
+    assert refusal(server) == (limit - 1, limit)
+    server, endpoint = start(world, directory, limit, config)
+    serves_at_its_bound(world, server, endpoint)
+    server.signal(signal.SIGUSR1)
+    wait_until(lambda: server.find_log(event="access_log_reopened"))
     serves_at_its_bound(world, server, endpoint)
     server.stop()
 

@@ -1,11 +1,15 @@
 """What is logged, and what never is."""
 
+import fcntl
+import os
 import re
+import subprocess
+import termios
 
 from harness import expect, tokens
-from harness.endpoint import basic, form_body
+from harness.endpoint import Endpoint, basic, form_body
 from harness.secrecy import assert_nothing_secret_was_logged
-from harness.server import wait_until
+from harness.server import BINARY, STOP_TIMEOUT_S, accepts, free_port, wait_until, write_config
 
 
 def test_lines_are_json_with_time_level_and_event(running):
@@ -69,6 +73,42 @@ def test_bursts_are_thinned_and_the_rest_is_counted(world, start_server):
             return len(lines) < sent and sum(1 + line.get("left_out", 0) for line in lines) >= sent
 
         wait_until(all_are_accounted_for, every_s=0.3)
+
+
+def test_reader_that_does_not_read(world, directory):
+    """Whoever reads standard error, and hangs, keeps no caller waiting, nor the end."""
+    port = free_port()
+    config = world.config(listen=[{"address": f"127.0.0.1:{port}"}], threads=1)
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    command = [str(BINARY), "serve", "--config", str(write_config(directory, config, world.files))]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=write_end)
+    os.close(write_end)
+    try:
+        wait_until(lambda: accepts(("127.0.0.1", port)))
+        endpoint = Endpoint("h1", ("127.0.0.1", port))
+        with endpoint.connect() as connection:
+            # More lines than the pipe has room for.
+            for i in range(200):
+                expect.inactive(endpoint.introspect(f"bad.token.{i}", world.rfc, connection=connection), 200)
+        assert fcntl.ioctl(read_end, termios.FIONREAD, b"\0" * 4) != b"\0" * 4
+        process.terminate()
+        assert process.wait(STOP_TIMEOUT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(read_end)
+
+
+def test_everything_is_out_at_the_end(world, start_server):
+    started = start_server()
+    introspected = 90  # fewer than are thinned out
+    with started.endpoints["h1"].connect() as connection:
+        for i in range(introspected):
+            started.endpoints["h1"].introspect(f"bad.token.{i}", world.private, connection=connection)
+    started.server.stop()
+    events = [event["event"] for event in started.server.log()]
+    assert events.count("token_inactive") == introspected and events[-2:] == ["stopping", "stopped"]
 
 
 def test_secrets_in_requests_are_not_in_answers(h1, world):

@@ -54,7 +54,9 @@ def end_of(starter, config, prefix=()):
 def test_no_new_privileges_always(starter):
     server = starter.start()
     assert {thread["NoNewPrivs"][0] for thread in threads(server.process.pid)} == {"1"}
-    assert {thread["Seccomp"][0] for thread in threads(server.process.pid)} == {"0"}
+    # In a container the tests are under a filter themselves, and so is what they start.
+    inherited = {thread["Seccomp"][0] for thread in threads(os.getpid())}
+    assert {thread["Seccomp"][0] for thread in threads(server.process.pid)} == inherited
 
 
 # Root is given up

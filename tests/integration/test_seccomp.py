@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import tempfile
 
 import pytest
@@ -141,6 +142,36 @@ def test_after_root_was_given_up(world, starter, provider):
     serves_everywhere(starter)
     server.stop()
     assert not os.path.exists(starter.endpoints["unix"].address)
+
+
+def test_access_log(world, starter):
+    """Its file is opened anew, and exchanged by a reload; no other way of writing to a file comes with that."""
+    server = start(starter, world.config(access_log={"file": "access.log"}))
+    path = starter.directory / "access.log"
+    endpoint = starter.endpoints["h1"]
+    endpoint.introspect(world.token(), world.rfc)
+    wait_until(lambda: path.read_text().count("\n") == 1)
+    os.rename(path, starter.directory / "access.log.1")
+    server.signal(signal.SIGUSR1)
+    wait_until(lambda: server.find_log(event="access_log_reopened"))
+    endpoint.introspect(world.token(), world.rfc)
+    wait_until(lambda: path.read_text().count("\n") == 1)
+    Reloads(server).accept_config(lambda config: config["access_log"].update(file="other.log"))
+    endpoint.introspect(world.token(), world.rfc)
+    wait_until(lambda: (starter.directory / "other.log").read_text().count("\n") == 1)
+    assert is_filtered(server)
+
+
+def test_access_log_that_comes_later(world, starter):
+    """A file cannot be opened for writing by a process that started without one; a stream is open already."""
+    server = start(starter, world.config())
+    reloads = Reloads(server)
+    error = reloads.refuse_config(lambda config: config.update(access_log={"file": "access.log"}))
+    assert "access_log.file: cannot be opened for writing: Operation not permitted" in error
+    assert not (starter.directory / "access.log").exists()
+    reloads.accept_config(lambda config: config.update(access_log={"file": "stderr"}))
+    starter.endpoints["h1"].introspect(world.token(), world.rfc)
+    wait_until(lambda: server.find_log(event="request"))
 
 
 def test_it_waits_for_the_next_start(world, starter):

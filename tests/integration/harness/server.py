@@ -127,12 +127,16 @@ class Server:
         self.addresses = list(addresses)
         self.log_file = directory / "stderr.log"
         self.process = None
+        self.pass_fds = ()
+        self.environment = None
         self._whole_log = None  # once it has ended
 
     def start(self):
         with open(self.log_file, "wb") as log:
             command = [*self.prefix, str(self.binary), "serve", "--config", str(self.config_file)]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=self.pass_fds, env=self.environment
+            )
         Server.started.append(self)
         deadline = time.monotonic() + START_TIMEOUT_S
         for address in self.addresses:
@@ -150,9 +154,28 @@ class Server:
         self._whole_log = self.stderr()
         raise AssertionError(f"{what}; exit status {status}\n{self._whole_log}")
 
+    def _let_log_settle(self):
+        """
+        Waits until the thread that writes the log sleeps. Whoever logs wakes it before anything else is done, so what was logged
+        before an answer came is written then.
+        """
+
+        def sleeps():
+            for task in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*"):
+                try:
+                    if (task / "comm").read_text() == "log\n":
+                        return (task / "stat").read_text().rpartition(") ")[2][0] == "S"
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+            return True
+
+        if self.process is not None and self.process.poll() is None:
+            wait_until(sleeps, every_s=0.001)
+
     def stderr(self):
         if self._whole_log is not None:
             return self._whole_log
+        self._let_log_settle()
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def log(self):

@@ -42,6 +42,9 @@ static void test_each_part(void **state)
     more = base;
     more.fetched_issuers = 1;
     assert_int_equal(descriptors_needed(&more) - needed, 2 + 6);
+    more.log_files = 1;
+    assert_int_equal(descriptors_needed(&more) - needed, 2 + 6 + 2);
+    more.log_files = 0;
     more.fetched_issuers = 5;
     assert_int_equal(descriptors_needed(&more) - needed, 2 + 5 * 6);
 }

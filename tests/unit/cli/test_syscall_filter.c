@@ -1,5 +1,7 @@
 #include "syscall_filter.h"
 
+#include "introspectd/line_writer.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +30,9 @@
 /* What a process under the filter ends with: the errno of its call, 0 when that was allowed. */
 enum { NOT_INSTALLED = 200 };
 
+/* Whether the filter is installed for a process that appends to files. */
+static bool appends_to_files;
+
 /* Gives what a system call gives. */
 typedef long call_t(void);
 
@@ -42,7 +47,7 @@ static int install_and_call(call_t *call, bool is_threads_call)
     char error[SYSCALL_FILTER_ERROR_SIZE];
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0 || !syscall_filter_install(error))
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0 || !syscall_filter_install(appends_to_files, error))
         return NOT_INSTALLED;
     if (!is_threads_call)
         return call() == -1 ? errno : 0;
@@ -214,6 +219,56 @@ static void test_what_is_refused(void **state)
         assert_answers(calls[i], EPERM);
 }
 
+static long open_log(void)
+{
+    return line_writer_open("/dev/null");
+}
+
+static long open_log_for_everybody(void)
+{
+    return open("/dev/null", LINE_WRITER_OPEN_FLAGS, 0666);
+}
+
+static long open_log_as_program(void)
+{
+    return open("/dev/null", LINE_WRITER_OPEN_FLAGS, 0750);
+}
+
+static long open_log_to_overwrite(void)
+{
+    return open("/dev/null", LINE_WRITER_OPEN_FLAGS & ~O_APPEND, LINE_WRITER_OPEN_MODE);
+}
+
+static long open_log_to_read(void)
+{
+    return open("/dev/null", (LINE_WRITER_OPEN_FLAGS & ~O_ACCMODE) | O_RDWR, LINE_WRITER_OPEN_MODE);
+}
+
+static long open_log_to_shorten(void)
+{
+    return open("/dev/null", LINE_WRITER_OPEN_FLAGS | O_TRUNC, LINE_WRITER_OPEN_MODE);
+}
+
+static void test_appending_is_refused_without_a_log(void **state)
+{
+    (void)state;
+    assert_answers(open_log, EPERM);
+}
+
+/* One way of opening a file for writing, and no other. */
+static void test_appending(void **state)
+{
+    (void)state;
+    call_t *const refused[] = {write_file,          change_file,           create_file,
+                               truncate_file,       open_log_to_overwrite, open_log_for_everybody,
+                               open_log_as_program, open_log_to_read,      open_log_to_shorten};
+    appends_to_files = true;
+    assert_answers(open_log, 0);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_answers(refused[i], EPERM);
+    appends_to_files = false;
+}
+
 static long clone3_itself(void)
 {
     return syscall(SYS_clone3, NULL, 0UL);
@@ -315,9 +370,9 @@ static void test_abort_is_an_abort(void **state)
 static int install_twice(void)
 {
     char error[SYSCALL_FILTER_ERROR_SIZE] = "";
-    if (!syscall_filter_install(error) || error[0] != '\0')
+    if (!syscall_filter_install(false, error) || error[0] != '\0')
         return 1;
-    if (syscall_filter_install(error))
+    if (syscall_filter_install(false, error))
         return 2;
     return strcmp(error, "seccomp: the filter cannot be installed: Operation not permitted") == 0 ? 0 : 3;
 }
@@ -340,6 +395,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_ends_the_process),
         cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_appending_is_refused_without_a_log),
+        cmocka_unit_test(test_appending),
         cmocka_unit_test(test_clone3_is_said_to_be_missing),
         cmocka_unit_test(test_what_serving_needs),
         cmocka_unit_test(test_abort_is_an_abort),

@@ -57,6 +57,7 @@ static const char YAML[] = "trusted_proxies: [10.0.0.0/8]\n"
                            "           client_ca_file: ca.pem }\n"
                            "  - address: unix:near.sock\n"
                            "admin: { address: 127.0.0.1:9090 }\n"
+                           "access_log: { file: access.log }\n"
                            "issuers:\n"
                            "  - issuer: https://idp.example.com/\n"
                            "    jwks_file: jwks.json\n"
@@ -109,10 +110,36 @@ static void test_each_allocation_may_fail(void **state)
     config_free(config);
 }
 
+static void test_each_allocation_for_the_admin_listener_may_fail(void **state)
+{
+    const fixture_t *fixture = *state;
+    static const char *const ADMINS[] = {"", "admin: { address: unix:near.sock }\n"};
+    for (size_t i = 0; i < sizeof(ADMINS) / sizeof(ADMINS[0]); i++) {
+        char yaml[256];
+        snprintf(yaml, sizeof(yaml), "listen: []\n%sissuers: []\nclients: []\n", ADMINS[i]);
+        fixture_write(fixture, "introspectd.yaml", yaml);
+        config_t *config = NULL;
+        long count = 0;
+        for (; config == NULL; count++) {
+            assert_true(count < 1000);
+            config_error_t error = {""};
+            allocations_left = count;
+            config = config_load_admin(fixture->config_file, &error);
+            allocations_left = -1;
+            if (config == NULL && strstr(error.text, "out of memory") == NULL &&
+                strstr(error.text, "Cannot allocate memory") == NULL)
+                fail_msg("allocation %ld: %s", count, error.text);
+        }
+        assert_true(count > 4);
+        config_free(config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_each_allocation_may_fail),
+        FIXTURE_TEST(test_each_allocation_for_the_admin_listener_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
