@@ -1,10 +1,12 @@
 #include "status.h"
 
+#include "access_log.h"
 #include "latency.h"
 #include "readiness.h"
 #include "refusals.h"
 
 #include "introspectd/clock.h"
+#include "introspectd/log.h"
 #include "introspectd/process_stats.h"
 
 static json_t *count_of(const tally_count_t *count)
@@ -245,12 +247,14 @@ static json_t *counts_of(const observed_t *observed, const introspector_t *intro
 static json_t *rest_of(const observed_t *observed, const config_t *config, const tally_t *tally,
                        json_t *take_process)
 {
-    return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "issuers", issuers_of(config),
+    uint64_t log_lines_lost = log_lost_total() + access_log_lost_total();
+    return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:I, s:o}", "issuers", issuers_of(config),
                      "reloads", reloads_of(observed->reloads), "connections",
                      (json_int_t)connection_counts_total(observed->connections), "connections_accepted",
                      count_of(&tally->accepted), "waiting", count_of(&tally->waiting), "refusals_total",
                      (json_int_t)refusals_of_all_limits(), "refusals", refusals_of_limits(),
-                     "recent_refusals", recent_refusals_list(observed->recent), "process", take_process);
+                     "recent_refusals", recent_refusals_list(observed->recent), "log_lines_lost",
+                     (json_int_t)log_lines_lost, "process", take_process);
 }
 
 json_t *status_json(const observed_t *observed, const introspector_t *introspector)

@@ -25,6 +25,7 @@
  * applied, refused, last_was_refused, applied_at (RFC 3339) connections, connections_accepted, waiting
  *   refusals    by limit: limit, count; refusals_total
  *   recent_refusals   see recent_refusals_list
+ *   log_lines_lost
  *   process     cpu_s, resident_bytes, virtual_bytes, open_fds, max_fds, threads; null where it cannot be
  * read
  */

@@ -209,6 +209,7 @@ def test_they_agree_with_the_metrics(asked):
         assert status["cache"][part]["entries"] == metric(text, "introspectd_cache_entries", partition=part)
     assert status["cache"]["max_bytes"] == metric(text, "introspectd_cache_max_bytes")
     assert status["connections_accepted"] == metric(text, "introspectd_connections_accepted_total")
+    assert status["log_lines_lost"] == metric(text, "introspectd_log_lines_lost_total")
     assert status["reloads"] | {"applied_at": ""} == {"applied": 0, "refused": 0, "last_was_refused": False, "applied_at": ""}
 
 
