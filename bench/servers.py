@@ -147,6 +147,7 @@ class Workshop:
         tls = {"certificate_file": "tls.crt", "private_key_file": "tls.key"}
         config = {
             "listen": [{"address": f"127.0.0.1:{ports[0]}"}, {"address": f"127.0.0.1:{ports[1]}", "tls": tls}],
+            "admin": "none",
             **({} if threads is None else {"threads": threads}),
             "cache": {"max_bytes": cache_max_bytes, "max_ttl": "1d"},
             "issuers": [

@@ -24,6 +24,10 @@ typedef struct config_address {
     char *unix_path; /* absolute; NULL for TCP. Written `unix:/path` */
 } config_address_t;
 
+/* Where the admin listener is when the config does not say, and what to tell whom that does not suit. */
+#define CONFIG_DEFAULT_ADMIN "127.0.0.1:9090"
+#define CONFIG_ADMIN_HINT "name another by admin.address, or write `admin: none`"
+
 typedef struct config_listener {
     config_address_t address;
     char *certificate_file; /* PEM chain, absolute; NULL: no TLS */
@@ -103,11 +107,13 @@ typedef struct config {
     size_t trusted_proxy_count;
     char *path; /* the endpoint's */
     bool has_admin;
+    bool has_default_admin; /* the config does not say where */
     config_address_t admin;
-    unsigned threads; /* 0: auto */
-    int64_t shutdown_timeout_s;
-    bool is_ready_with_any; /* issuer that has keys; else with all of them */
-    bool allows_core_dumps; /* and that the process is traced */
+    unsigned threads;           /* 0: auto */
+    int64_t drain_delay_s;      /* how long a stop is announced before it begins */
+    int64_t shutdown_timeout_s; /* from then on */
+    bool is_ready_with_any;     /* issuer that has keys; else with all of them */
+    bool allows_core_dumps;     /* and that the process is traced */
     config_user_t user;
     bool filters_syscalls; /* `seccomp` */
     struct {
@@ -140,6 +146,20 @@ typedef void config_file_cb(void *data, const char *path);
  * filled. */
 config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_data, config_error_t *error)
     __attribute__((warn_unused_result));
+/*
+ * Loads of path what says where the admin listener is, and opens no other file: for whoever may not read the
+ * secrets. Of the rest the top level's keys are looked at. In the config that is given file, has_admin,
+ * has_default_admin and admin are filled, and nothing else. NULL with *error filled.
+ */
+config_t *config_load_admin(const char *path, config_error_t *error) __attribute__((warn_unused_result));
+
+/*
+ * Parses an address as a config has it, a Unix socket's path being relative to the working directory. False
+ * when it is none, or out of memory; call config_address_deinit either way.
+ */
+bool config_address_parse(const char *text, config_address_t *address) __attribute__((warn_unused_result));
+void config_address_deinit(config_address_t *address);
+
 /* NULL is legal. */
 void config_free(config_t *config);
 

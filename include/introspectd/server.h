@@ -56,6 +56,12 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     __attribute__((warn_unused_result));
 
 /*
+ * Says that the server is going to stop, and lets it serve on: /readyz answers 503, and HTTP/1 connections
+ * end one after the other. A reload may still be finished.
+ */
+void server_announce_stop(server_t *server);
+
+/*
  * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what
  * is left and frees everything. Returns when all threads have ended. The number of requests that were cut off
  * is returned.

@@ -27,6 +27,7 @@ int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_mint(int argc, char **argv);
+int command_health(int argc, char **argv);
 int command_keygen(int argc, char **argv);
 
 /* Prints the version line, for --version on each command. */

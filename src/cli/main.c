@@ -15,6 +15,7 @@ static const command_t COMMANDS[] = {
     {"serve", command_serve, "run the introspection endpoint"},
     {"check", command_check, "check a config and say what is wrong with it"},
     {"explain", command_explain, "say what becomes of a token, and why"},
+    {"health", command_health, "ask a running one whether it is ready, for a container's health check"},
     {"verify", command_verify, "check the signatures of tokens against a JWK Set"},
     {"mint", command_mint, "sign a token, for trying things out"},
     {"keygen", command_keygen, "make a signing key, for trying things out"},

@@ -87,6 +87,19 @@ static int wait_for_stop(reload_t *reload, int signal_fd)
     }
 }
 
+/* Serves on for so long, or until another signal asks for the end. What changed meanwhile is not taken in. */
+static void wait_for_drain_delay(int signal_fd, int64_t delay_s)
+{
+    int64_t end_ms = clock_monotonic_ms() + delay_s * 1000;
+    for (int64_t now_ms; (now_ms = clock_monotonic_ms()) < end_ms;) {
+        struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN}};
+        int signal_number;
+        (void)poll(fds, 1, (int)(end_ms - now_ms));
+        if (next_wish(signal_fd, &signal_number) == WISH_STOP)
+            return;
+    }
+}
+
 static void log_started(const reload_t *reload, uint64_t max_open_files)
 {
     const config_t *config = introspector_config(reload->present);
@@ -101,7 +114,12 @@ static void log_started(const reload_t *reload, uint64_t max_open_files)
 static void serve_until_stopped(reload_t *reload, int signal_fd)
 {
     int received = wait_for_stop(reload, signal_fd);
-    log_event(LOG_LEVEL_INFO, "stopping", json_pack("{s:s}", "signal", sigabbrev_np(received)));
+    int64_t delay_s = introspector_config(reload->present)->drain_delay_s;
+    log_event(
+        LOG_LEVEL_INFO, "stopping",
+        json_pack("{s:s, s:I}", "signal", sigabbrev_np(received), "drain_delay_s", (json_int_t)delay_s));
+    server_announce_stop(reload->server);
+    wait_for_drain_delay(signal_fd, delay_s);
     size_t cut_off_count = server_stop(reload->server);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -255,6 +256,12 @@ void connection_report_refusal(h2o_req_t *req, refusal_t refusal)
     refusals_report(refusal, ip_address_text(connection_peer(req), text));
 }
 
+static bool is_ending(const connection_t *connection)
+{
+    return atomic_load_explicit(&connection->set->is_ending, memory_order_relaxed) &&
+           clock_monotonic_ms() - connection->connected_ms >= CONNECTION_GRACE_MS;
+}
+
 void connection_count_request(h2o_req_t *req)
 {
     connection_t *connection = connection_of_request(req);
@@ -266,7 +273,7 @@ void connection_count_request(h2o_req_t *req)
         refusals_count(REFUSAL_REQUESTS_PER_CONNECTION);
         connection->is_to_leave = true;
     }
-    if (connection->is_to_leave)
+    if (connection->is_to_leave || is_ending(connection))
         req->http1_is_persistent = 0;
 }
 

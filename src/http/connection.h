@@ -33,6 +33,7 @@ typedef struct connection_set {
         touched; /* HTTP/2 connections that the library may have stopped reading from in this turn */
     size_t count;
     uint64_t turn;              /* of the loop */
+    _Atomic bool is_ending;     /* see connection_set_announce_end; any thread */
     unsigned strangers_in_turn; /* requests, or pieces of HTTP/2, of those who did not prove to be callers */
     struct timeval walked_at;   /* by the system's clock, and by the monotonic one */
     int64_t walked_ms;
@@ -119,9 +120,22 @@ bool connection_has_trailers(h2o_req_t *req);
 void connection_register(h2o_pathconf_t *path);
 
 /*
- * For a drain: ends the reading of connections that have no request in flight, so that the library closes
- * them once it has answered what had arrived. Those that may still be sending what was on its way are left
- * for CONNECTION_GRACE_MS. drained_ms is the time since the drain began.
+ * From then on an HTTP/1 connection that is older than CONNECTION_GRACE_MS ends with its next answer: between
+ * two requests nobody can be told, and one that is sent while its connection is closed is lost. Those that
+ * are new may have come back before anybody was told not to; so a client connects once a second at most.
+ * HTTP/2 has GOAWAY. Any thread.
+ */
+void connection_set_announce_end(connection_set_t *set);
+
+/* For a drain: tells every peer to open no further requests. Call from within the event loop, or between two
+ * of its turns. */
+void connection_set_begin_drain(connection_set_t *set);
+
+/*
+ * For a drain: ends connections that have no request in flight, once what had arrived is answered: HTTP/1
+ * ones by ending their reading, HTTP/2 ones by a GOAWAY frame that names the last request that was served.
+ * Those that may still be sending what was on its way are left for CONNECTION_GRACE_MS. drained_ms is the
+ * time since the drain began. Call from within the event loop.
  */
 void connection_set_close_idle(connection_set_t *set, int64_t drained_ms);
 

@@ -5,6 +5,7 @@
 #include <h2o/http1.h>
 #include <h2o/http2.h>
 #include <h2o/http2_internal.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -53,16 +54,64 @@ static bool has_unread(connection_t *connection)
            (ioctl(h2o_socket_get_fd(connection->socket), FIONREAD, &bytes) == 0 && bytes > 0);
 }
 
+void connection_set_announce_end(connection_set_t *set)
+{
+    atomic_store_explicit(&set->is_ending, true, memory_order_relaxed);
+}
+
+void connection_set_begin_drain(connection_set_t *set)
+{
+    h2o_context_t *context = set->context;
+    /* The library's HTTP/1 looks at this. */
+    context->shutdown_requested = 1;
+    /*
+     * What h2o_context_request_shutdown would do for HTTP/2, but not to a connection that was told of its
+     * last stream: the number may not increase (RFC 9113 section 6.8). Nor is there a second frame a second
+     * later, with which the library would ignore the bodies that are still arriving, and loop for ever in a
+     * header block that is cut in two.
+     */
+    for (h2o_linklist_t *node = context->http2._conns.next; node != &context->http2._conns;
+         node = node->next) {
+        h2o_http2_conn_t *http2 = H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _conns, node);
+        if (http2->state != H2O_HTTP2_CONN_STATE_OPEN ||
+            connection_of_socket(http2->sock)->http2.scanner.final_stream_id != 0)
+            continue;
+        h2o_http2_encode_goaway_frame(&http2->_write.buf, INT32_MAX, H2O_HTTP2_ERROR_NONE,
+                                      h2o_iovec_init(H2O_STRLIT("graceful shutdown")));
+        h2o_http2_conn_request_write(http2);
+    }
+}
+
+/* Whether the connection has nothing that is to be answered, now or, as far as one can know, soon. What has
+ * arrived is read and answered first: at the end the library drops what is not decided. */
+static bool had_its_time(connection_t *connection, int64_t now_ms, int64_t drained_ms)
+{
+    return now_ms - connection->connected_ms >= CONNECTION_GRACE_MS &&
+           (connection->is_idle_http1 || drained_ms >= CONNECTION_GRACE_MS) && !connection->has_request &&
+           !has_unread(connection);
+}
+
+static void close_idle_http2(connection_set_t *set, int64_t now_ms, int64_t drained_ms)
+{
+    h2o_linklist_t *anchor = &set->context->http2._conns;
+    h2o_linklist_t *next;
+    for (h2o_linklist_t *node = anchor->next; node != anchor; node = next) {
+        h2o_http2_conn_t *http2 = H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _conns, node);
+        connection_t *connection = connection_of_socket(http2->sock);
+        next = node->next;
+        if (http2->state != H2O_HTTP2_CONN_STATE_IS_CLOSING && had_its_time(connection, now_ms, drained_ms))
+            connection_end_http2(connection, H2O_HTTP2_ERROR_NONE);
+    }
+}
+
 void connection_set_close_idle(connection_set_t *set, int64_t drained_ms)
 {
     int64_t now_ms = clock_monotonic_ms();
     mark_requests(set);
+    close_idle_http2(set, now_ms, drained_ms);
     for (h2o_linklist_t *node = set->all.next; node != &set->all; node = node->next) {
         connection_t *connection = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
-        bool had_its_time = now_ms - connection->connected_ms >= CONNECTION_GRACE_MS &&
-                            (connection->is_idle_http1 || drained_ms >= CONNECTION_GRACE_MS);
-        /* What has arrived is read and answered first: at the end the library drops what is not decided. */
-        if (had_its_time && !connection->has_request && !has_unread(connection))
+        if (connection->protocol != CONNECTION_HTTP2 && had_its_time(connection, now_ms, drained_ms))
             shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
     }
 }

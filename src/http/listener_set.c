@@ -41,7 +41,10 @@ static const listener_t *find_present(const listener_set_t *present, const liste
 static void place_error(const config_t *config, const config_listener_t *from, const char *member,
                         const char *reason, server_error_t *error)
 {
-    if (from == NULL)
+    if (from == NULL && config->has_default_admin)
+        snprintf(error->text, sizeof(error->text), "%s: admin: %s, which is the default: " CONFIG_ADMIN_HINT,
+                 config->file, reason);
+    else if (from == NULL)
         snprintf(error->text, sizeof(error->text), "%s: admin.%s: %s", config->file, member, reason);
     else
         snprintf(error->text, sizeof(error->text), "%s:%u: listen[%zu].%s: %s", config->file, from->line,

@@ -229,11 +229,18 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     return true;
 }
 
+void server_announce_stop(server_t *server)
+{
+    atomic_store(&server->is_draining, true);
+    for (size_t i = 0; i + 1 < server->worker_count; i++)
+        worker_announce_stop(server->workers[i]);
+}
+
 size_t server_stop(server_t *server)
 {
     const config_t *config = introspector_config(server->introspector);
     size_t request_worker_count = server->worker_count - 1;
-    atomic_store(&server->is_draining, true);
+    server_announce_stop(server);
     /* Whoever connects from now on is refused, and may go to another instance. */
     for (size_t i = 0; i < server->listeners.public_count; i++)
         listener_stop(&server->listeners.listeners[i]);

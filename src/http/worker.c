@@ -265,6 +265,12 @@ static void run_misses(worker_t *worker)
     }
 }
 
+static bool is_to_close_idle(const worker_t *worker)
+{
+    return worker->drain_started_ms != 0 && worker->connections.count > 0 &&
+           clock_monotonic_ms() >= worker->close_idle_next_ms;
+}
+
 static void on_work(h2o_timeout_entry_t *entry)
 {
     worker_t *worker = H2O_STRUCT_FROM_MEMBER(worker_t, work, entry);
@@ -276,6 +282,10 @@ static void on_work(h2o_timeout_entry_t *entry)
     if (clock_monotonic_ms() >= worker->enforce_next_ms) {
         worker->enforce_next_ms = clock_monotonic_ms() + CONNECTION_ENFORCE_PERIOD_MS;
         connection_set_enforce(&worker->connections);
+    }
+    if (is_to_close_idle(worker)) {
+        worker->close_idle_next_ms = clock_monotonic_ms() + DRAIN_TURN_MS;
+        connection_set_close_idle(&worker->connections, clock_monotonic_ms() - worker->drain_started_ms);
     }
     worker->work_ended_us = clock_monotonic_us();
 }
@@ -313,12 +323,7 @@ static void start_draining(worker_t *worker)
 {
     worker->drain_started_ms = clock_monotonic_ms();
     close_listeners(worker);
-    h2o_context_request_shutdown(&worker->h2o);
-    /*
-     * The first GOAWAY is out. With the second one the library would ignore the bodies that are still
-     * arriving, and a header block that is cut in two would make it loop for ever.
-     */
-    h2o_timeout_unlink(&worker->h2o.http2._graceful_shutdown_timeout);
+    connection_set_begin_drain(&worker->connections);
 }
 
 /*
@@ -336,7 +341,7 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     worker->answered_in_turn = 0;
     bool can_resume = connection_set_can_resume(&worker->connections);
     bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
-    if (can_resume || is_to_enforce || !deferred_is_empty(&worker->deferred) ||
+    if (can_resume || is_to_enforce || is_to_close_idle(worker) || !deferred_is_empty(&worker->deferred) ||
         connection_set_has_handshakes(&worker->connections) || !miss_queue_is_empty(&worker->misses))
         worker_schedule_work(worker);
     if (worker->connections.count > 0 && max_wait_ms > CONNECTION_ENFORCE_PERIOD_MS)
@@ -349,7 +354,6 @@ static void drain(worker_t *worker)
     start_draining(worker);
     int64_t drained_ms = 0;
     while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms) {
-        connection_set_close_idle(&worker->connections, drained_ms);
         turn(worker, DRAIN_TURN_MS);
         drained_ms = clock_monotonic_ms() - worker->drain_started_ms;
     }
@@ -402,6 +406,11 @@ void worker_change(worker_t *worker, worker_setup_t *take_setup)
     worker->next_setup = take_setup;
     h2o_multithread_send_message(&worker->receiver, &worker->change_message);
     wait_until_set_up(worker);
+}
+
+void worker_announce_stop(worker_t *worker)
+{
+    connection_set_announce_end(&worker->connections);
 }
 
 void worker_request_stop(worker_t *worker, int64_t timeout_ms)

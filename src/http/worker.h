@@ -45,7 +45,8 @@ struct worker {
     miss_marker_t change_marker; /* behind that in the queue */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
-    int64_t drain_started_ms;
+    int64_t drain_started_ms;   /* 0: serves */
+    int64_t close_idle_next_ms; /* when connection_set_close_idle is due, in a drain */
     int64_t drain_timeout_ms;
     size_t cut_off_count; /* requests in flight when the drain ran out of time */
     sem_t is_set_up;      /* posted when the thread serves by a new setup */
@@ -71,6 +72,9 @@ bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
  * live on, and what waited was decided by the old one. Only while the thread runs.
  */
 void worker_change(worker_t *worker, worker_setup_t *take_setup);
+
+/* Says that the thread will be asked to stop: see connection_set_announce_end. Any thread. */
+void worker_announce_stop(worker_t *worker);
 
 /*
  * Asks the thread to stop accepting and to end when its connections have, or timeout_ms from now. Without

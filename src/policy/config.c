@@ -20,6 +20,7 @@ enum {
     PATH,
     ADMIN,
     THREADS,
+    DRAIN_DELAY,
     SHUTDOWN_TIMEOUT,
     READY,
     CORE_DUMPS,
@@ -33,15 +34,22 @@ enum {
     KEY_COUNT
 };
 
-static const config_key_t KEYS[KEY_COUNT] = {
-    [LISTEN] = {"listen", true},      [TRUSTED_PROXIES] = {"trusted_proxies", false},
-    [PATH] = {"path", false},         [ADMIN] = {"admin", false},
-    [THREADS] = {"threads", false},   [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
-    [READY] = {"ready", false},       [CORE_DUMPS] = {"core_dumps", false},
-    [USER] = {"user", false},         [SECCOMP] = {"seccomp", false},
-    [CACHE] = {"cache", false},       [LIMITS] = {"limits", false},
-    [TIMEOUTS] = {"timeouts", false}, [ISSUERS] = {"issuers", true},
-    [CLIENTS] = {"clients", true}};
+static const config_key_t KEYS[KEY_COUNT] = {[LISTEN] = {"listen", true},
+                                             [TRUSTED_PROXIES] = {"trusted_proxies", false},
+                                             [PATH] = {"path", false},
+                                             [ADMIN] = {"admin", false},
+                                             [THREADS] = {"threads", false},
+                                             [DRAIN_DELAY] = {"drain_delay", false},
+                                             [SHUTDOWN_TIMEOUT] = {"shutdown_timeout", false},
+                                             [READY] = {"ready", false},
+                                             [CORE_DUMPS] = {"core_dumps", false},
+                                             [USER] = {"user", false},
+                                             [SECCOMP] = {"seccomp", false},
+                                             [CACHE] = {"cache", false},
+                                             [LIMITS] = {"limits", false},
+                                             [TIMEOUTS] = {"timeouts", false},
+                                             [ISSUERS] = {"issuers", true},
+                                             [CLIENTS] = {"clients", true}};
 
 static void set_defaults(config_t *config)
 {
@@ -103,14 +111,17 @@ static bool read_config(config_loader_t *loader)
 {
     yaml_tree_node_t id = yaml_tree_root(loader->tree);
     config_node_t root = {.id = id, .line = yaml_tree_line(loader->tree, id)};
+    static const config_range_t DELAY_RANGE = {0, 300, false};
     static const config_range_t SHUTDOWN_RANGE = {0, 3600, false};
     config_node_t values[KEY_COUNT];
     return config_keys(loader, &root, KEYS, KEY_COUNT, values) &&
            (values[TRUSTED_PROXIES].id == 0 ||
             config_read_trusted_proxies(loader, &values[TRUSTED_PROXIES])) &&
            config_read_listeners(loader, &values[LISTEN]) && read_path(loader, &values[PATH]) &&
-           (values[ADMIN].id == 0 || config_read_admin(loader, &values[ADMIN])) &&
+           config_read_admin(loader, &values[ADMIN]) &&
            (values[THREADS].id == 0 || read_threads(loader, &values[THREADS])) &&
+           (values[DRAIN_DELAY].id == 0 ||
+            config_duration(loader, &values[DRAIN_DELAY], DELAY_RANGE, &loader->config->drain_delay_s)) &&
            (values[SHUTDOWN_TIMEOUT].id == 0 ||
             config_duration(loader, &values[SHUTDOWN_TIMEOUT], SHUTDOWN_RANGE,
                             &loader->config->shutdown_timeout_s)) &&
@@ -200,6 +211,38 @@ config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_d
     bool is_loaded = set_up(&loader) && tell_own_file(&loader) && read_tree(&loader) && read_config(&loader);
     yaml_tree_free(loader.tree);
     digester_free(loader.digester);
+    free(loader.directory);
+    if (!is_loaded) {
+        config_free(loader.config);
+        return NULL;
+    }
+    return loader.config;
+}
+
+/* What config_load does, as far as to the admin listener. */
+static bool read_admin_only(config_loader_t *loader)
+{
+    loader->config->file = strdup(loader->file);
+    if (loader->config->file == NULL)
+        return config_fail_memory(loader);
+    if (!find_directory(loader) || !read_tree(loader))
+        return false;
+    yaml_tree_node_t id = yaml_tree_root(loader->tree);
+    config_node_t root = {.id = id, .line = yaml_tree_line(loader->tree, id)};
+    config_node_t values[KEY_COUNT];
+    return config_keys(loader, &root, KEYS, KEY_COUNT, values) && config_read_admin(loader, &values[ADMIN]);
+}
+
+config_t *config_load_admin(const char *path, config_error_t *error)
+{
+    config_loader_t loader = {.file = path, .error = error};
+    loader.config = calloc(1, sizeof(*loader.config));
+    if (loader.config == NULL) {
+        config_set_file_error(&loader, 0, "out of memory");
+        return NULL;
+    }
+    bool is_loaded = read_admin_only(&loader);
+    yaml_tree_free(loader.tree);
     free(loader.directory);
     if (!is_loaded) {
         config_free(loader.config);

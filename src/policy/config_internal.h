@@ -173,6 +173,7 @@ bool config_read_proxy_protocol(config_loader_t *loader, const config_node_t *no
 /* The trusted proxies must be in. */
 bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
     __attribute__((warn_unused_result));
+/* admin has the id 0 when it is not there. The listeners, if they are read at all, must be in. */
 bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
     __attribute__((warn_unused_result));
 void config_set_default_limits(config_t *config);
@@ -182,7 +183,6 @@ bool config_read_timeouts(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
 bool config_read_endpoint_path(config_loader_t *loader, const config_node_t *node)
     __attribute__((warn_unused_result));
-void config_address_deinit(config_address_t *address);
 /* The text of a port; false when it is none. */
 bool config_parse_port(slice_t text, uint16_t *out) __attribute__((warn_unused_result));
 

@@ -108,6 +108,37 @@ static bool addresses_clash(const config_address_t *a, const config_address_t *b
     return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+bool config_address_parse(const char *text, config_address_t *address)
+{
+    *address = (config_address_t){.text = strdup(text)};
+    const char *path = strncmp(text, "unix:", strlen("unix:")) == 0 ? text + strlen("unix:") : NULL;
+    if (path != NULL) {
+        address->unix_path = strdup(path);
+        return address->text != NULL && address->unix_path != NULL && path[0] != '\0' &&
+               strlen(path) <= MAX_UNIX_PATH_BYTES;
+    }
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN];
+    if (address->text == NULL || colon == NULL || !config_parse_port(slice_of(colon + 1), &address->port) ||
+        canonical_host((slice_t){text, (size_t)(colon - text)}, host) == NULL)
+        return false;
+    address->host = strdup(host);
+    return address->host != NULL;
+}
+
+/* Whether address is that of none of the first `before` listeners. */
+static bool is_unlike_listeners(config_loader_t *loader, const config_node_t *node, size_t before,
+                                const config_address_t *address, const char *hint)
+{
+    for (size_t i = 0; i < before; i++) {
+        const config_listener_t *other = &loader->config->listeners[i];
+        if (addresses_clash(address, &other->address))
+            return config_fail(loader, node, "the same address as listen[%zu] (line %u)%s", i, other->line,
+                               hint);
+    }
+    return true;
+}
+
 /* Reads an address and compares it with the first `before` listeners. */
 static bool read_address(config_loader_t *loader, const config_node_t *node, size_t before,
                          config_address_t *address)
@@ -120,14 +151,7 @@ static bool read_address(config_loader_t *loader, const config_node_t *node, siz
     bool is_read = text.len >= prefix && memcmp(text.base, UNIX, prefix) == 0
                        ? read_unix(loader, node, (slice_t){text.base + prefix, text.len - prefix}, address)
                        : read_tcp(loader, node, text, address);
-    if (!is_read)
-        return false;
-    for (size_t i = 0; i < before; i++) {
-        const config_listener_t *other = &loader->config->listeners[i];
-        if (addresses_clash(address, &other->address))
-            return config_fail(loader, node, "the same address as listen[%zu] (line %u)", i, other->line);
-    }
-    return true;
+    return is_read && is_unlike_listeners(loader, node, before, address, "");
 }
 
 static bool read_tls(config_loader_t *loader, const config_node_t *node, config_listener_t *listener)
@@ -180,8 +204,25 @@ bool config_read_listeners(config_loader_t *loader, const config_node_t *list)
     return true;
 }
 
+static bool set_default_admin(config_loader_t *loader, const config_node_t *admin)
+{
+    config_t *config = loader->config;
+    config->has_admin = true;
+    config->has_default_admin = true;
+    if (!config_address_parse(CONFIG_DEFAULT_ADMIN, &config->admin))
+        return config_fail_memory(loader);
+    return is_unlike_listeners(loader, admin, config->listener_count, &config->admin,
+                               ", which is the default of `admin`: " CONFIG_ADMIN_HINT);
+}
+
 bool config_read_admin(config_loader_t *loader, const config_node_t *admin)
 {
+    if (admin->id == 0)
+        return set_default_admin(loader, admin);
+    if (config_is_word(loader, admin, "none"))
+        return true;
+    if (yaml_tree_kind(loader->tree, admin->id) == YAML_TREE_SCALAR)
+        return config_fail(loader, admin, "must be none, or a mapping with an address");
     static const config_key_t KEYS[] = {{"address", true}};
     config_node_t address;
     config_t *config = loader->config;

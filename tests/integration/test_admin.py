@@ -1,11 +1,13 @@
 """The operations endpoints, and that they and the introspection endpoint keep apart."""
 
 import json
+import socket
 
 import pytest
 
 from harness import expect
-from harness.endpoint import FORM, basic, form_body
+from harness.endpoint import FORM, Endpoint, basic, form_body
+from harness.server import Server, free_port, run, write_config
 from harness.world import MAIN, OTHER
 
 
@@ -78,9 +80,46 @@ def test_another_path_for_the_endpoint(world, start_server):
 
 
 def test_without_an_admin_listener(world, directory):
-    from harness.server import Server, free_port
-
     port = free_port()
-    config = world.config(listen=[{"address": f"127.0.0.1:{port}"}])
+    config = world.config(listen=[{"address": f"127.0.0.1:{port}"}], admin="none")
     server = Server(directory, config, world.files, [("127.0.0.1", port)]).start()
     server.stop()
+    assert [event["serves"] for event in server.find_log(event="listening")] == ["introspection"]
+
+
+DEFAULT = ("127.0.0.1", 9090)
+
+
+def try_to_take_the_default(sock):
+    try:
+        sock.bind(DEFAULT)
+        sock.listen()
+    except OSError:
+        return False
+    return True
+
+
+def test_by_default_on_loopback(world, directory):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not try_to_take_the_default(probe):
+            pytest.skip("port 9090 is somebody else's")
+    server = Server(directory, world.config(admin=None), world.files, [DEFAULT]).start()
+    assert Endpoint("h1", DEFAULT).request("GET", "/readyz").status == 200
+    server.stop()
+    (listening,) = server.find_log(event="listening", serves="operations")
+    assert listening["address"] == "127.0.0.1:9090"
+
+
+def test_default_that_is_taken(world, directory):
+    """By this test, or by whoever has it already."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try_to_take_the_default(taken)
+        config_file = write_config(directory, world.config(admin=None), world.files)
+        done = run("serve", "--config", config_file)
+    assert done.returncode == 71, done
+    assert done.stderr == (
+        f"introspectd: {config_file}: admin: 127.0.0.1:9090: Address already in use, which is the default: "
+        "name another by admin.address, or write `admin: none`\n"
+    )

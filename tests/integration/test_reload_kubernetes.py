@@ -33,6 +33,7 @@ class Pod:
         tls = {"certificate_file": "../tls/tls.crt", "private_key_file": str(mounted / "tls/tls.key")}
         return {
             "listen": [{"address": f"127.0.0.1:{self.port}", "tls": tls}],
+            "admin": "none",
             "threads": 2,
             "issuers": [
                 {"issuer": MAIN, "jwks_file": str(mounted / "keys/jwks.json"), "algorithms": ["ES256"], "audience": [AUDIENCE]}

@@ -157,9 +157,10 @@ class World:
         ]
 
     def config(self, **changes):
-        """A config without listeners, as the commands need it. A change to None removes the member."""
+        """A config without listeners of its own, as the commands need it. A change to None removes the member."""
         made = {
             "listen": [{"address": "127.0.0.1:0"}],
+            "admin": "none",
             "threads": 2,
             # The tests share a server and an address, and many of them fail to authenticate on purpose.
             "limits": {"max_body": "64KiB", "max_token": "16KiB", "failed_authentications": 0},

@@ -52,8 +52,13 @@ static void test_defaults(void **state)
     config_t *config = fixture_load(fixture, MINIMAL);
     assert_string_equal(config->file, fixture->config_file);
     assert_string_equal(config->path, "/introspect");
-    assert_false(config->has_admin);
+    assert_true(config->has_admin);
+    assert_true(config->has_default_admin);
+    assert_string_equal(config->admin.text, CONFIG_DEFAULT_ADMIN);
+    assert_string_equal(config->admin.host, "127.0.0.1");
+    assert_int_equal(config->admin.port, 9090);
     assert_int_equal(config->threads, 0);
+    assert_int_equal(config->drain_delay_s, 0);
     assert_int_equal(config->shutdown_timeout_s, 10);
     assert_false(config->is_ready_with_any);
     assert_false(config->allows_core_dumps);
@@ -110,6 +115,7 @@ static const char FULL[] =
     "path: /oauth/introspect/\n"
     "admin: { address: 127.0.0.1:9090 }\n"
     "threads: 1024\n"
+    "drain_delay: 5m\n"
     "shutdown_timeout: 1h\n"
     "ready: any\n"
     "core_dumps: true\n"
@@ -189,8 +195,10 @@ static void test_full_server_part(void **state)
     assert_in_directory(fixture, listeners[4].address.unix_path, "near.sock");
     assert_string_equal(config->path, "/oauth/introspect/");
     assert_true(config->has_admin);
+    assert_false(config->has_default_admin);
     assert_int_equal(config->admin.port, 9090);
     assert_int_equal(config->threads, 1024);
+    assert_int_equal(config->drain_delay_s, 300);
     assert_int_equal(config->shutdown_timeout_s, 3600);
     assert_true(config->is_ready_with_any);
     assert_true(config->allows_core_dumps);

@@ -47,6 +47,12 @@ static void test_listen(void **state)
         {"", "admin: { address: 127.0.0.1:8080 }\n",
          ":12: admin.address: the same address as listen[0] (line 2)"},
         {"", "admin: { address: x }\n", ":12: admin.address: " ADDRESS_FORMS "\"x\""},
+        {"", "admin: off\n", ":12: admin: must be none, or a mapping with an address"},
+        {"", "admin: 'none'\n", ":12: admin: must be none, or a mapping with an address"},
+        {"", "admin:\n", ":12: admin: must be none, or a mapping with an address"},
+        {"", "admin: []\n", ":12: admin: must be a mapping"},
+        {OLD, "  - address: 127.0.0.1:9090\n",
+         ":1: admin: the same address as listen[0] (line 2), which is the default of `admin`: " CONFIG_ADMIN_HINT},
         {"", "admin: { address: 127.0.0.1:1, tls: {} }\n", ":12: admin.tls: unknown key"},
     };
     REFUSAL_APPLY_ALL(CHANGES);
@@ -55,6 +61,13 @@ static void test_listen(void **state)
 static void test_ready(void **state)
 {
     static const refusal_t CHANGES[] = {
+        {"", "drain_delay: 301s\n",
+         ":12: drain_delay: must be a duration in s, m, h or d from 0s to 5m, not \"301s\""},
+        {"", "drain_delay: 5\n",
+         ":12: drain_delay: must be a duration in s, m, h or d from 0s to 5m, not \"5\""},
+        {"", "drain_delay: -1s\n",
+         ":12: drain_delay: must be a duration in s, m, h or d from 0s to 5m, not \"-1s\""},
+        {"", "drain_delay:\n", ":12: drain_delay: must have a value"},
         {"", "core_dumps: on\n", ":12: core_dumps: must be true or false, without quotes, not \"on\""},
         {"", "ready: some\n", ":12: ready: must be all or any, not \"some\""},
         {"", "ready: Any\n", ":12: ready: must be all or any, not \"Any\""},
