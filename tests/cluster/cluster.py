@@ -29,11 +29,11 @@ class Cluster:
         start("containerd", daemons.containerd(self.files))
         start("kube-apiserver", daemons.api_server(self.files))
         self.load_image(images.make_pause(self.directory))
-        self._wait(lambda: self.try_kubectl("get", "--raw", "/readyz").returncode == 0)
-        start("kube-controller-manager", daemons.controller_manager(self.files))
-        start("kube-scheduler", daemons.scheduler(self.files))
         start("kubelet", daemons.kubelet(self.files))
         start("kube-proxy", daemons.proxy(self.files))
+        self._wait(lambda: self.try_kubectl("get", "--raw", "/livez").returncode == 0)
+        start("kube-controller-manager", daemons.controller_manager(self.files))
+        start("kube-scheduler", daemons.scheduler(self.files))
         self._wait(lambda: self.node_is_ready() and self.try_kubectl("get", "serviceaccount", "default").returncode == 0)
         return self
 

@@ -82,7 +82,8 @@ def show_events(request):
     yield
     report = getattr(request.node, "report_of_call", None)
     if report is not None and report.failed and "cluster" in request.fixturenames:
-        print(request.getfixturevalue("cluster").try_kubectl("get", "events,pods", "-A", "--sort-by=.lastTimestamp").stdout[-6000:])
+        for kind in ("events", "pods"):
+            print(request.getfixturevalue("cluster").try_kubectl("get", kind, "-A", "-o", "wide").stdout[-6000:])
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -128,6 +128,7 @@ def api_server(files):
         f"--token-auth-file={files.tokens}",
         "--authorization-mode=RBAC",
         "--allow-privileged=false",
+        "--kubelet-preferred-address-types=InternalIP",
         "--service-account-issuer=https://cluster.test",
         f"--service-account-key-file={files.service_account_key}",
         f"--service-account-signing-key-file={files.service_account_key}",

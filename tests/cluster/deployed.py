@@ -24,7 +24,7 @@ class Deployed:
     def __init__(self, cluster, namespace, directory, replicas=2, container_changes=None, config_changes=None):
         self.cluster = cluster
         self.namespace = namespace
-        self.key = tokens.generate_key("p256", kid="p256")
+        self.keys = [tokens.generate_key("p256", kid="first")]  # those that the ConfigMap has
         self.clients = [Client("front")]
         folder = manifests.copy_for_old_kustomize(directory) / "base"
         self.objects = manifests.for_old_server(manifests.render(folder))
@@ -44,8 +44,8 @@ class Deployed:
     def object(self, kind):
         return manifests.of_kind(self.objects, kind)
 
-    def token(self, **changes):
-        return tokens.sign(self.key, "ES256", tokens.claims(MAIN, AUDIENCE, **changes))
+    def token(self, key=None, **changes):
+        return tokens.sign(key or self.keys[0], "ES256", tokens.claims(MAIN, AUDIENCE, **changes))
 
     def create(self, without=("HorizontalPodAutoscaler",)):
         self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
@@ -55,7 +55,7 @@ class Deployed:
         return self
 
     def config_files(self):
-        return {"introspectd.yaml": yaml.safe_dump(self.config, sort_keys=False), "jwks.json": tokens.jwks(self.key)}
+        return {"introspectd.yaml": yaml.safe_dump(self.config, sort_keys=False), "jwks.json": tokens.jwks(*self.keys)}
 
     def apply_config(self):
         self.object("ConfigMap")["data"] = self.config_files()
@@ -75,9 +75,12 @@ class Deployed:
     def wait_for_rollout(self):
         self.kubectl("rollout", "status", f"deployment/{NAME}", f"--timeout={READY_TIMEOUT_S}s")
 
+    def all_pods(self):
+        return self.cluster.get("--namespace", self.namespace, "pods", "-l", f"app.kubernetes.io/name={NAME}")["items"]
+
     def pods(self):
-        found = self.cluster.get("--namespace", self.namespace, "pods", "-l", f"app.kubernetes.io/name={NAME}")["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        """Without those that are on their way out."""
+        return [pod for pod in self.all_pods() if "deletionTimestamp" not in pod["metadata"]]
 
     def ready_pods(self):
         return [pod for pod in self.pods() if is_ready(pod)]
