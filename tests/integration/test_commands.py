@@ -10,7 +10,7 @@ from harness.server import run, write_config
 from harness.tokens import SIGNERS
 from harness.world import AUDIENCE, MAIN, OTHER, issuer_of
 
-COMMANDS = ("serve", "check", "explain", "verify", "mint", "keygen")
+COMMANDS = ("serve", "check", "explain", "health", "verify", "mint", "keygen")
 EX_USAGE = 64
 
 
