@@ -67,7 +67,7 @@ class Cluster:
         self._wait(imported)
 
     def try_kubectl(self, *arguments, stdin=None):
-        command = [daemons.BINARIES / "kubectl", "--kubeconfig", self.files.kubeconfig, *arguments]
+        command = ["kubectl", "--kubeconfig", self.files.kubeconfig, *arguments]
         # Its cache of what the server offers belongs to the run, too.
         environment = {**os.environ, "HOME": str(self.directory)}
         return subprocess.run(

@@ -17,7 +17,7 @@ from harness.server import BINARY
 from machine import need_programs, need_root
 from namespaces import remove_leftovers
 
-PROGRAMS = "containerd containerd-shim-runc-v2 ctr etcd gcc go ip iptables nsenter runc setpriv unshare".split()
+PROGRAMS = "containerd containerd-shim-runc-v2 ctr etcd gcc go ip iptables kubectl nsenter runc setpriv unshare".split()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
-"""Renders docker/kubernetes by kubectl's own kustomize, and bends what an old API server does not know."""
+"""Renders docker/kubernetes by kubectl's own kustomize, for a kubectl and an API server of Kubernetes 1.20 too."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -8,17 +9,22 @@ import yaml
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 KUBERNETES = REPOSITORY / "docker/kubernetes"
-KUBECTL = REPOSITORY / "build/kubernetes/kubectl"
 
 # Where the API of today is and an API server of 1.20 has the same fields.
 OLD_VERSIONS = {"PodDisruptionBudget": "policy/v1beta1", "HorizontalPodAutoscaler": "autoscaling/v2beta2"}
 
 
 def render(folder):
-    """The objects that a kustomization of a copy of docker/kubernetes makes; folder is relative to that."""
-    done = subprocess.run([KUBECTL, "kustomize", folder], capture_output=True, text=True)
+    """The objects that the kustomization in folder makes."""
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+def takes_folders_as_resources():
+    """kubectl's kustomize is not the one of 2019, which came with kubectl up to 1.20."""
+    done = subprocess.run(["kubectl", "version", "--client", "--output=json"], capture_output=True, text=True)
+    return int(json.loads(done.stdout)["clientVersion"]["minor"].rstrip("+")) > 20
 
 
 def copy_for_old_kustomize(directory):
