@@ -32,5 +32,9 @@ def status_of(pid):
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def root_of(pid):
+    return pathlib.Path("/proc", str(pid), "root")
+
+
 def memory_kb(pid, name="VmRSS"):
     return int(status_of(pid)[name].split()[0])

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from load import Load, assert_none_failed
-from processes import container_of, pid_of, status_of
+from processes import container_of, pid_of, root_of, status_of
 
 from harness.endpoint import basic, form_body
 from harness.server import wait_until
@@ -108,7 +108,7 @@ def test_container_is_confined(deployed):
 
 def test_secrets_are_read_by_the_container_alone(deployed):
     for pod in deployed.pods():
-        secret = f"/proc/{pid_of(deployed.cluster, pod)}/root/etc/introspectd/front.secret"
+        secret = root_of(pid_of(deployed.cluster, pod)) / "etc/introspectd/front.secret"
         done = subprocess.run(["stat", "--dereference", "--format", "%a %u %g", secret], capture_output=True, text=True, check=True)
         assert done.stdout.split() == ["440", "0", "65532"]
 
