@@ -27,6 +27,14 @@ introspector_t *introspector_acquire(introspector_t *introspector);
 void introspector_release(introspector_t *introspector);
 const config_t *introspector_config(const introspector_t *introspector);
 
+typedef struct introspect_cache_stats {
+    cache_stats_t active;
+    cache_stats_t inactive;
+} introspect_cache_stats_t;
+
+/* Of its two caches, for metrics. Any thread. */
+void introspector_get_cache_stats(const introspector_t *introspector, introspect_cache_stats_t *stats);
+
 /* Holds introspector until it is freed. NULL when memory or OpenSSL fails. */
 introspect_worker_t *introspect_worker_new(introspector_t *introspector) __attribute__((warn_unused_result));
 void introspect_worker_free(introspect_worker_t *worker);

@@ -56,6 +56,8 @@ typedef struct keyset_slot_status {
     size_t key_count;
     int64_t changed_s;                      /* when the keys became what they are */
     int64_t refreshed_s;                    /* when the keys were last known to be current */
+    uint64_t attempts;                      /* to get newer ones */
+    uint64_t failures;                      /* of these */
     char problem[KEYSET_SLOT_PROBLEM_SIZE]; /* why the last attempt to get newer ones failed; empty when it
                                                did not */
 } keyset_slot_status_t;
@@ -63,7 +65,7 @@ typedef struct keyset_slot_status {
 void keyset_slot_get_status(keyset_slot_t *slot, keyset_slot_status_t *status);
 /* Neither has usable keys: slot lacks them since predecessor did. */
 void keyset_slot_keep_time(keyset_slot_t *slot, keyset_slot_t *predecessor);
-/* problem is cut to fit; NULL: the keys were found to be current now. */
+/* An attempt has ended. problem is cut to fit; NULL: the keys were found to be current now. */
 void keyset_slot_set_outcome(keyset_slot_t *slot, const char *problem);
 
 #endif

@@ -55,6 +55,9 @@ void server_close(server_t *server);
 bool server_reload(server_t *server, introspector_t *introspector, server_error_t *error)
     __attribute__((warn_unused_result));
 
+/* A new config was refused, whoever did: for the metrics. Any thread. */
+void server_note_refused_reload(server_t *server);
+
 /*
  * Says that the server is going to stop, and lets it serve on: /readyz answers 503, and HTTP/1 connections
  * end one after the other. A reload may still be finished.

@@ -78,6 +78,7 @@ static void refuse(reload_t *reload, const char *error, int64_t now_ms)
 {
     file_watch_reject(reload->watch);
     reload->retry_ms = now_ms + RETRY_MS;
+    server_note_refused_reload(reload->server);
     if (strcmp(reload->refusal.text, error) == 0)
         return;
     snprintf(reload->refusal.text, sizeof(reload->refusal.text), "%s", error);

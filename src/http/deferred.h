@@ -14,10 +14,12 @@ typedef struct deferred {
 
 void deferred_init(deferred_t *deferred);
 
-typedef void deferred_cb(h2o_handler_t *handler, h2o_req_t *req);
+/* came_us: what deferred_push was given. */
+typedef void deferred_cb(h2o_handler_t *handler, h2o_req_t *req, int64_t came_us);
 
-/* Has run called with handler and req by deferred_run. */
-void deferred_push(deferred_t *deferred, deferred_cb *run, h2o_handler_t *handler, h2o_req_t *req);
+/* Has run called with the rest by deferred_run. */
+void deferred_push(deferred_t *deferred, deferred_cb *run, h2o_handler_t *handler, h2o_req_t *req,
+                   int64_t came_us);
 
 bool deferred_is_empty(deferred_t *deferred);
 

@@ -6,16 +6,23 @@
 #define INTROSPECTD_HTTP_ENDPOINT_H
 
 #include "authentication.h"
+#include "recent_refusals.h"
 
 #include "introspectd/log.h"
 
 #include <h2o.h>
 
+/* What the handlers of all threads use together; all of it borrowed. */
+typedef struct endpoint_shared {
+    log_gate_t *log_gate; /* thins what is told about refused tokens, in the log and in recent */
+    authentication_t *authentication;
+    recent_refusals_t *recent;
+} endpoint_shared_t;
+
 /*
  * Registers the handler on path, which must be "/" of a host of its own. Serves on threads whose worker has
- * an introspect_worker_t, by that one's config. Borrows log_gate, which thins the lines about refused tokens,
- * and authentication. Before the thread serves.
+ * a tally and a setup with introspection, by that one's config. Borrows shared. Before the thread serves.
  */
-void endpoint_register(h2o_pathconf_t *path, log_gate_t *log_gate, authentication_t *authentication);
+void endpoint_register(h2o_pathconf_t *path, const endpoint_shared_t *shared);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "refusals.h"
 #include "reply.h"
+#include "worker.h"
 
 typedef struct rewriter {
     h2o_ostream_t super;
@@ -29,6 +30,14 @@ static bool is_library_error(const h2o_req_t *req)
                      H2O_STRLIT("text/plain; charset=utf-8"));
 }
 
+static void count(h2o_req_t *req)
+{
+    tally_t *tally = worker_of(req)->tally;
+    refusals_count(req->res.status == 413 ? REFUSAL_BODY : REFUSAL_MALFORMED_REQUEST);
+    if (tally != NULL)
+        tally_count(&tally->requests[TALLY_PROFILE_NONE][req->version >= 0x200][OUTCOME_INVALID], 1);
+}
+
 static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
@@ -36,7 +45,7 @@ static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t *
         reply_error_t error = {req->res.status, "invalid_request",
                                req->res.status == 413 ? "the body is too large" : "the request is malformed"};
         slice_t body = reply_error_body(&req->pool, &error);
-        refusals_count(req->res.status == 413 ? REFUSAL_BODY : REFUSAL_MALFORMED_REQUEST);
+        count(req);
         req->res.headers = (h2o_headers_t){NULL, 0, 0};
         reply_add_header(req, H2O_TOKEN_CONTENT_TYPE, "application/json");
         reply_add_header(req, H2O_TOKEN_CACHE_CONTROL, "no-store");

@@ -111,6 +111,12 @@ void miss_queue_mark(miss_queue_t *queue, miss_marker_t *marker);
 /* Whether miss_queue_run has nothing to do: no miss waits, and no marker. */
 bool miss_queue_is_empty(miss_queue_t *queue);
 
+/* How many misses wait. */
+static inline size_t miss_queue_len(const miss_queue_t *queue)
+{
+    return queue->len[MISS_NEW] + queue->len[MISS_REPEATED];
+}
+
 /*
  * Runs misses until none waits or budget_us are over, one at least: the oldest of each flow in turn. Call
  * from within the event loop.

@@ -1,16 +1,16 @@
-/* operations: what the admin listener serves to supervisors: /livez and /readyz. */
+/* operations: what the admin listener serves to supervisors: /livez, /readyz and /metrics. */
 #ifndef INTROSPECTD_HTTP_OPERATIONS_H
 #define INTROSPECTD_HTTP_OPERATIONS_H
 
+#include "observed.h"
+
 #include <h2o.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 
 /*
- * Registers the handler on path, which must be "/" of a host of its own. /readyz is 200 while every issuer of
- * the worker's config (or any, if the config says so) has usable keys and *is_draining, which is borrowed, is
- * false. Before the thread serves.
+ * Registers the handler on path, which must be "/" of a host of its own. /readyz is 200 while as many issuers
+ * of the worker's config as its `ready` asks for have usable keys, and the server does not drain. Borrows
+ * observed. Before the thread serves.
  */
-void operations_register(h2o_pathconf_t *path, const _Atomic bool *is_draining);
+void operations_register(h2o_pathconf_t *path, const observed_t *observed);
 
 #endif

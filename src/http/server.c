@@ -1,13 +1,16 @@
 #include "introspectd/server.h"
 
 #include "authentication.h"
+#include "client_tallies.h"
 #include "endpoint.h"
 #include "listener_set.h"
 #include "operations.h"
 #include "worker.h"
 
+#include "introspectd/clock.h"
 #include "introspectd/log.h"
 
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +22,13 @@ struct server {
     listener_set_t listeners;
     unsigned max_connections;    /* that there are descriptors for */
     connection_counts_t *counts; /* of the request threads */
-    worker_t **workers;          /* the request threads, then the operations thread */
+    tally_place_t *tallies;      /* of each of them */
+    client_tallies_t *client_tallies;
+    recent_refusals_t *recent;
+    reload_counts_t reloads;
+    endpoint_shared_t shared; /* borrows what is above */
+    observed_t observed;      /* likewise */
+    worker_t **workers;       /* the request threads, then the operations thread */
     size_t worker_count;
 };
 
@@ -28,7 +37,9 @@ enum {
     LOG_BURST = 100,
     LOG_PERIOD_MS = 1000,
     /* As many as a config may allow. */
-    MAX_CONNECTIONS = 1000000
+    MAX_CONNECTIONS = 1000000,
+    /* Refused tokens that the status page shows. */
+    MAX_RECENT_REFUSALS = 50
 };
 
 bool server_check(const config_t *config, server_error_t *error)
@@ -39,47 +50,85 @@ bool server_check(const config_t *config, server_error_t *error)
 static void register_endpoint(h2o_pathconf_t *path, void *data)
 {
     server_t *server = data;
-    endpoint_register(path, &server->log_gate, &server->authentication);
+    endpoint_register(path, &server->shared);
 }
 
 static void register_operations(h2o_pathconf_t *path, void *data)
 {
     server_t *server = data;
-    operations_register(path, &server->is_draining);
+    operations_register(path, &server->observed);
 }
 
-static worker_setup_t *new_request_setup(const listener_set_t *listeners, introspector_t *introspector)
+/* For request thread number `thread`. */
+static worker_setup_t *new_request_setup(const server_t *server, const listener_set_t *listeners,
+                                         introspector_t *introspector, size_t thread)
 {
-    return worker_setup_new(introspector, true, listeners->listeners, listeners->public_count);
+    worker_setup_t *setup = worker_setup_new(introspector, listeners->listeners, listeners->public_count);
+    if (setup == NULL || worker_setup_add_introspection(setup, server->client_tallies, thread))
+        return setup;
+    worker_setup_free(setup);
+    return NULL;
 }
 
 static worker_setup_t *new_operations_setup(const listener_set_t *listeners, introspector_t *introspector)
 {
-    return worker_setup_new(introspector, false, listeners->listeners + listeners->public_count,
+    return worker_setup_new(introspector, listeners->listeners + listeners->public_count,
                             listeners->count - listeners->public_count);
 }
 
-static bool add_worker(server_t *server, worker_register_cb *register_handlers, worker_setup_t *take_setup,
-                       connection_counts_t *counts)
+/* Takes worker, which may be NULL: then it is false. */
+static bool add_worker(server_t *server, worker_t *worker)
 {
-    worker_t *worker = take_setup == NULL ? NULL : worker_new(register_handlers, server, take_setup, counts);
     if (worker == NULL)
         return false;
     server->workers[server->worker_count++] = worker;
     return true;
 }
 
+static bool add_request_worker(server_t *server, size_t thread)
+{
+    worker_setup_t *setup = new_request_setup(server, &server->listeners, server->introspector, thread);
+    return setup != NULL && add_worker(server, worker_new(register_endpoint, server, setup, server->counts,
+                                                          &server->tallies[thread].tally));
+}
+
+static bool add_operations_worker(server_t *server)
+{
+    worker_setup_t *setup = new_operations_setup(&server->listeners, server->introspector);
+    return setup != NULL && add_worker(server, worker_new(register_operations, server, setup, NULL, NULL));
+}
+
+/* What the threads count in, and what they share. */
+static bool prepare_counts(server_t *server, unsigned threads)
+{
+    size_t size = threads * sizeof(*server->tallies);
+    server->counts = connection_counts_new(server->max_connections);
+    server->client_tallies = client_tallies_new(threads);
+    server->recent = recent_refusals_new(MAX_RECENT_REFUSALS);
+    server->tallies = aligned_alloc(alignof(tally_place_t), size);
+    if (server->counts == NULL || server->client_tallies == NULL || server->recent == NULL ||
+        server->tallies == NULL)
+        return false;
+    memset(server->tallies, 0, size);
+    server->shared = (endpoint_shared_t){
+        .log_gate = &server->log_gate, .authentication = &server->authentication, .recent = server->recent};
+    server->observed = (observed_t){.is_draining = &server->is_draining,
+                                    .tallies = server->tallies,
+                                    .tally_count = threads,
+                                    .clients = server->client_tallies,
+                                    .connections = server->counts,
+                                    .reloads = &server->reloads,
+                                    .recent = server->recent};
+    return true;
+}
+
 static bool start_workers(server_t *server, unsigned threads, server_error_t *error)
 {
     server->workers = calloc((size_t)threads + 1, sizeof(*server->workers));
-    server->counts = connection_counts_new(server->max_connections);
-    bool is_complete = server->workers != NULL && server->counts != NULL;
+    bool is_complete = server->workers != NULL && prepare_counts(server, threads);
     for (unsigned i = 0; is_complete && i < threads; i++)
-        is_complete = add_worker(server, register_endpoint,
-                                 new_request_setup(&server->listeners, server->introspector), server->counts);
-    is_complete =
-        is_complete && add_worker(server, register_operations,
-                                  new_operations_setup(&server->listeners, server->introspector), NULL);
+        is_complete = add_request_worker(server, i);
+    is_complete = is_complete && add_operations_worker(server);
     for (size_t i = 0; is_complete && i < server->worker_count; i++)
         is_complete = worker_start(server->workers[i]);
     if (!is_complete)
@@ -131,6 +180,9 @@ static void server_free(server_t *server)
         worker_free(server->workers[i]);
     free(server->workers);
     connection_counts_free(server->counts);
+    free(server->tallies);
+    client_tallies_free(server->client_tallies);
+    recent_refusals_free(server->recent);
     listener_set_close(&server->listeners);
     introspector_release(server->introspector);
     authentication_deinit(&server->authentication);
@@ -176,6 +228,7 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
         snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
         return false;
     }
+    atomic_store(&server->reloads.applied_s, clock_now_s());
     if (!start_workers(server, threads, error))
         return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});
@@ -189,7 +242,7 @@ static worker_setup_t **new_setups(const server_t *server, const listener_set_t 
     worker_setup_t **setups = calloc(server->worker_count, sizeof(*setups));
     bool is_complete = setups != NULL;
     for (size_t i = 0; is_complete && i < server->worker_count; i++) {
-        setups[i] = i + 1 < server->worker_count ? new_request_setup(listeners, introspector)
+        setups[i] = i + 1 < server->worker_count ? new_request_setup(server, listeners, introspector, i)
                                                  : new_operations_setup(listeners, introspector);
         is_complete = setups[i] != NULL;
     }
@@ -226,6 +279,9 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     server->listeners = listeners;
     introspector_release(server->introspector);
     server->introspector = introspector_acquire(introspector);
+    atomic_fetch_add(&server->reloads.applied, 1);
+    atomic_store(&server->reloads.applied_s, clock_now_s());
+    atomic_store(&server->reloads.last_was_refused, false);
     return true;
 }
 
@@ -234,6 +290,12 @@ void server_announce_stop(server_t *server)
     atomic_store(&server->is_draining, true);
     for (size_t i = 0; i + 1 < server->worker_count; i++)
         worker_announce_stop(server->workers[i]);
+}
+
+void server_note_refused_reload(server_t *server)
+{
+    atomic_fetch_add(&server->reloads.refused, 1);
+    atomic_store(&server->reloads.last_was_refused, true);
 }
 
 size_t server_stop(server_t *server)

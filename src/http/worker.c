@@ -64,6 +64,8 @@ static bool accept_one(worker_listener_t *listener)
         }
         return false;
     }
+    if (listener->worker->tally != NULL)
+        tally_count(&listener->worker->tally->accepted, 1);
     connection_open(&listener->worker->connections, listener->tls, listener->has_proxy_protocol, accepted);
     return true;
 }
@@ -291,7 +293,7 @@ static void on_work(h2o_timeout_entry_t *entry)
 }
 
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup,
-                     connection_counts_t *counts)
+                     connection_counts_t *counts, tally_t *tally)
 {
     worker_t *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
@@ -299,6 +301,7 @@ worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_s
         return NULL;
     }
     worker->setup = take_setup;
+    worker->tally = tally;
     configure(worker, register_handlers, data);
     connection_set_init(&worker->connections, &worker->h2o, worker->hosts, counts);
     deferred_init(&worker->deferred);
@@ -339,6 +342,9 @@ static void turn(worker_t *worker, int32_t max_wait_ms)
     connection_set_begin_turn(&worker->connections);
     worker->has_answered = worker->answered_in_turn > 0;
     worker->answered_in_turn = 0;
+    worker->turn_began_us = 0;
+    if (worker->tally != NULL)
+        atomic_store_explicit(&worker->tally->waiting, miss_queue_len(&worker->misses), memory_order_relaxed);
     bool can_resume = connection_set_can_resume(&worker->connections);
     bool is_to_enforce = worker->connections.count > 0 && clock_monotonic_ms() >= worker->enforce_next_ms;
     if (can_resume || is_to_enforce || is_to_close_idle(worker) || !deferred_is_empty(&worker->deferred) ||
@@ -382,6 +388,13 @@ static void wait_until_set_up(worker_t *worker)
 {
     while (sem_wait(&worker->is_set_up) != 0)
         ;
+}
+
+int64_t worker_turn_began_us(worker_t *worker)
+{
+    if (worker->turn_began_us == 0)
+        worker->turn_began_us = clock_monotonic_us();
+    return worker->turn_began_us;
 }
 
 void worker_schedule_work(worker_t *worker)

@@ -11,6 +11,7 @@
 #include "connection.h"
 #include "deferred.h"
 #include "miss_queue.h"
+#include "tally.h"
 #include "worker_setup.h"
 
 #include <h2o.h>
@@ -30,6 +31,8 @@ struct worker {
     int64_t enforce_next_ms; /* when connection_set_enforce is due */
     deferred_t deferred;
     miss_queue_t misses;
+    tally_t *tally;          /* borrowed; this thread counts in it. NULL for the operations thread */
+    int64_t turn_began_us;   /* 0: nobody has asked yet */
     size_t answered_in_turn; /* requests that needed no verification */
     bool has_answered;       /* in this turn or the last one */
     int64_t
@@ -60,9 +63,10 @@ typedef void worker_register_cb(h2o_pathconf_t *path, void *data);
 /*
  * A worker that serves what register_handlers registers, by setup, which is taken. NULL when memory cannot be
  * had; setup is then freed. Its connections count in counts, which may be NULL: then nothing bounds them.
+ * What it answers is counted in tally, if that is not NULL.
  */
 worker_t *worker_new(worker_register_cb *register_handlers, void *data, worker_setup_t *take_setup,
-                     connection_counts_t *counts) __attribute__((warn_unused_result));
+                     connection_counts_t *counts, tally_t *tally) __attribute__((warn_unused_result));
 
 /* Starts the thread, which accepts from then on; false when there is none to be had. */
 bool worker_start(worker_t *worker) __attribute__((warn_unused_result));
@@ -91,6 +95,10 @@ void worker_free(worker_t *worker);
  * is taken out of the poll and put back. On the worker's thread.
  */
 void worker_schedule_work(worker_t *worker);
+
+/* When the present turn of the loop began, by clock_monotonic_us: read when first asked for in a turn. On the
+ * worker's thread. */
+int64_t worker_turn_began_us(worker_t *worker);
 
 /* The worker that serves req. */
 static inline worker_t *worker_of(h2o_req_t *req)

@@ -19,7 +19,7 @@ static bool add_listener(worker_setup_t *setup, const listener_t *from)
     return true;
 }
 
-worker_setup_t *worker_setup_new(introspector_t *introspector, bool is_deciding, const listener_t *listeners,
+worker_setup_t *worker_setup_new(introspector_t *introspector, const listener_t *listeners,
                                  size_t listener_count)
 {
     worker_setup_t *setup = calloc(1, sizeof(*setup) + listener_count * sizeof(setup->listeners[0]));
@@ -27,10 +27,6 @@ worker_setup_t *worker_setup_new(introspector_t *introspector, bool is_deciding,
         return NULL;
     setup->introspector = introspector_acquire(introspector);
     bool is_complete = true;
-    if (is_deciding) {
-        setup->introspect = introspect_worker_new(introspector);
-        is_complete = setup->introspect != NULL;
-    }
     for (size_t i = 0; is_complete && i < listener_count; i++)
         is_complete = add_listener(setup, &listeners[i]);
     if (!is_complete) {
@@ -38,6 +34,14 @@ worker_setup_t *worker_setup_new(introspector_t *introspector, bool is_deciding,
         return NULL;
     }
     return setup;
+}
+
+bool worker_setup_add_introspection(worker_setup_t *setup, client_tallies_t *tallies, size_t thread)
+{
+    const config_t *config = introspector_config(setup->introspector);
+    setup->introspect = introspect_worker_new(setup->introspector);
+    setup->client_tallies = client_tallies_of(tallies, &config->clients, thread);
+    return setup->introspect != NULL && setup->client_tallies != NULL;
 }
 
 void worker_setup_free(worker_setup_t *setup)
@@ -50,6 +54,7 @@ void worker_setup_free(worker_setup_t *setup)
         SSL_CTX_free(setup->listeners[i].tls);
     }
     introspect_worker_free(setup->introspect);
+    free(setup->client_tallies);
     introspector_release(setup->introspector);
     free(setup);
 }

@@ -17,6 +17,8 @@ struct keyset_slot {
     keyset_t *keyset;
     int64_t changed_s;
     int64_t refreshed_s;
+    uint64_t attempts;
+    uint64_t failures;
     char problem[KEYSET_SLOT_PROBLEM_SIZE];
 };
 
@@ -113,6 +115,8 @@ void keyset_slot_get_status(keyset_slot_t *slot, keyset_slot_status_t *status)
     status->key_count = slot->keyset == NULL ? 0 : keyset_size(slot->keyset);
     status->changed_s = slot->changed_s;
     status->refreshed_s = slot->refreshed_s;
+    status->attempts = slot->attempts;
+    status->failures = slot->failures;
     memcpy(status->problem, slot->problem, sizeof(status->problem));
     pthread_mutex_unlock(&slot->mutex);
 }
@@ -121,8 +125,11 @@ void keyset_slot_set_outcome(keyset_slot_t *slot, const char *problem)
 {
     pthread_mutex_lock(&slot->mutex);
     snprintf(slot->problem, sizeof(slot->problem), "%s", problem == NULL ? "" : problem);
+    slot->attempts++;
     if (problem == NULL)
         slot->refreshed_s = clock_now_s();
+    else
+        slot->failures++;
     pthread_mutex_unlock(&slot->mutex);
 }
 

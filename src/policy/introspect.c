@@ -112,6 +112,12 @@ const config_t *introspector_config(const introspector_t *introspector)
     return introspector->config;
 }
 
+void introspector_get_cache_stats(const introspector_t *introspector, introspect_cache_stats_t *stats)
+{
+    cache_get_stats(introspector->active, &stats->active);
+    cache_get_stats(introspector->inactive, &stats->inactive);
+}
+
 introspect_worker_t *introspect_worker_new(introspector_t *introspector)
 {
     introspect_worker_t *worker = calloc(1, sizeof(*worker));
