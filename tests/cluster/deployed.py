@@ -17,11 +17,10 @@ READY_TIMEOUT_S = 120
 
 class Deployed:
     """
-    One namespace with the base's objects. changes are made to the Deployment's container, config_changes to the config; both are
-    what an overlay would do.
+    One namespace with the base's objects. change(objects) and config_changes do to them and to the config what an overlay would.
     """
 
-    def __init__(self, cluster, namespace, directory, replicas=2, container_changes=None, config_changes=None):
+    def __init__(self, cluster, namespace, directory, replicas=2, change=None, config_changes=None):
         self.cluster = cluster
         self.namespace = namespace
         self.keys = [tokens.generate_key("p256", kid="first")]  # those that the ConfigMap has
@@ -38,7 +37,9 @@ class Deployed:
         if replicas is not None:
             deployment["replicas"] = replicas
         container = deployment["template"]["spec"]["containers"][0]
-        container.update({"image": IMAGE, "imagePullPolicy": "Never", **(container_changes or {})})
+        container.update({"image": IMAGE, "imagePullPolicy": "Never"})
+        if change is not None:
+            change(self.objects)
         self.secrets = {"front.secret": self.clients[0].secret}
 
     def object(self, kind):

@@ -7,10 +7,10 @@ import subprocess
 import time
 
 import pytest
+from asking import ask
 from load import Load, assert_none_failed
 from processes import container_of, pid_of, root_of, status_of
 
-from harness.endpoint import basic, form_body
 from harness.server import wait_until
 from harness.tokens import generate_key
 from harness.world import Client
@@ -18,23 +18,6 @@ from harness.world import Client
 WAIT_S = 60
 SEEN_S = 3  # of load before and behind what is done, so that it is load that is interrupted
 LEAST_ANSWERED = 500
-
-
-def ask(deployed, client, token, *options, address=None):
-    """The status and body of one introspection by curl, from inside the cluster's network."""
-    host, port = address or deployed.service_address()
-    name, value = basic(client.client_id, client.secret)
-    command = ["curl", "-sS", "-m", "10", "-w", "\n%{http_code}", *options, "-H", f"{name}: {value}", "-d", "@-"]
-    done = subprocess.run(
-        deployed.cluster.namespaces.in_network([*command, f"http://{host}:{port}/introspect"]),
-        input=form_body(("token", token)).decode(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    body, _, status = done.stdout.rpartition("\n")
-    assert done.returncode == 0, done.stderr
-    return int(status), json.loads(body)
 
 
 def pod_address(pod):
