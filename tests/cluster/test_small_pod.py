@@ -79,6 +79,8 @@ def test_memory_limit_is_held_with_a_full_cache(small):
     cached = sum(metrics[f'introspectd_cache_bytes{{partition="{name}"}}'] for name in ("active", "inactive"))
     print(f"\ncache {cached / CACHE_BYTES:.0%} full, {memory_kb(pid)} kB resident, {memory_kb(pid, 'VmHWM')} kB at most")
     assert metrics["introspectd_cache_max_bytes"] == CACHE_BYTES
+    # kubelet has been at the volume's files again and again, without a change.
+    assert metrics['introspectd_config_reloads_total{result="applied"}'] == 0
     assert metrics['introspectd_cache_evictions_total{partition="active"}'] > TOKENS / 4
     assert 0.9 * CACHE_BYTES < cached <= CACHE_BYTES
     assert memory_kb(pid, "VmHWM") < MEMORY_LIMIT_KB
