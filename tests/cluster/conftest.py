@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -13,11 +14,17 @@ sys.path += [str(TESTS / "integration"), str(TESTS / "system"), str(TESTS / "clu
 import images
 from cluster import Cluster
 from deployed import IMAGE, Deployed
+from figures import figures
 from harness.server import BINARY
 from machine import need_programs, need_root
 from namespaces import remove_leftovers
 
 PROGRAMS = "containerd containerd-shim-runc-v2 ctr etcd gcc go ip iptables kubectl nsenter runc setpriv unshare".split()
+
+
+def pytest_terminal_summary(terminalreporter):
+    for figure in figures:
+        terminalreporter.write_line(f"measured: {figure}")
 
 
 @pytest.fixture(scope="session")
@@ -29,19 +36,29 @@ def directory():
     shutil.rmtree(path)
 
 
+def need_namespaces():
+    command = ["unshare", "--mount", "--net", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no namespaces of its own: {done.stderr.strip()}")
+
+
 @pytest.fixture(scope="session")
 def kubernetes():
     """Its binaries, in build/kubernetes."""
     need_root()
     need_programs(*PROGRAMS)
+    need_namespaces()
     subprocess.run([TESTS / "cluster/build_kubernetes"], check=True)
 
 
 @pytest.fixture(scope="session")
 def cluster(directory, kubernetes, request):
+    begin = time.monotonic()
     cluster = Cluster(directory)
     try:
         cluster.start()
+        figures.append(f"control plane, kubelet and kube-proxy ready after {time.monotonic() - begin:.1f} s")
         cluster.load_image(images.make_introspectd(directory, BINARY, IMAGE))
         yield cluster
         cluster.namespaces.assert_daemons_run()

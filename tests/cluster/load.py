@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+from figures import figures
+
 from harness.endpoint import basic, form_body
 
 ASK = pathlib.Path(__file__).resolve().parent / "ask.py"
@@ -14,7 +16,7 @@ STOP_TIMEOUT_S = 60
 class Load:
     """Asks a Service about one active token, by one client, from start() to stop()."""
 
-    def __init__(self, deployed, client=None, http1=4, http2=2, fresh=1, streams=4):
+    def __init__(self, deployed, client=None, http1=4, http2=2, fresh=4, streams=4):
         client = client or deployed.clients[-1]
         self.deployed = deployed
         self.settings = {
@@ -50,6 +52,9 @@ class Load:
 
 
 def assert_none_failed(name, result, least_answered):
-    print(f"\n{name}: {result}")
+    figures.append(
+        f"{name}: {result['answered']} answered, {result['failed']} failed in {result['seconds']:.1f} s over {result['connections']} "
+        f"connections; {result['untouched']} HTTP/2 requests told untouched"
+    )
     assert result["answered"] >= least_answered, result
     assert result["failed"] == 0, result

@@ -1,9 +1,11 @@
 """Namespaces of the node's own, in which its daemons and all pods run, and which take everything along when they end."""
 
+import contextlib
+import os
 import pathlib
-import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from harness.server import wait_until
@@ -61,6 +63,26 @@ class Namespaces:
                 self.inside(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
+    @contextlib.contextmanager
+    def sluggish(self, name, stopped_s, running_s):
+        """A daemon that is stopped most of the time, as if it heard of everything late."""
+        group, is_over = self.daemons[name].pid, threading.Event()
+
+        def toggle():
+            while not is_over.is_set():
+                os.killpg(group, signal.SIGSTOP)
+                is_over.wait(stopped_s)
+                os.killpg(group, signal.SIGCONT)
+                is_over.wait(running_s)
+
+        thread = threading.Thread(target=toggle)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
     def log_file(self, name):
         return self.directory / f"{name}.log"
 
@@ -100,7 +122,3 @@ def remove_leftovers(directory):
         owner = directory / top.name.removeprefix(CGROUP_PREFIX)
         if not owner.exists():
             remove_cgroups(top.name)
-
-
-def need_tools():
-    return [name for name in ("unshare", "nsenter", "setpriv", "ip") if shutil.which(name) is None]

@@ -10,6 +10,7 @@ import sys
 import manifests
 import pytest
 from asking import ask, metrics_of
+from figures import figures
 from processes import cgroup_of, container_of, memory_kb, pid_of
 
 from harness import tokens
@@ -77,7 +78,10 @@ def test_memory_limit_is_held_with_a_full_cache(small):
     (pod,) = small.wait_for_pods(1)
     metrics, pid = metrics_of(small, pod), pid_of(small.cluster, pod)
     cached = sum(metrics[f'introspectd_cache_bytes{{partition="{name}"}}'] for name in ("active", "inactive"))
-    print(f"\ncache {cached / CACHE_BYTES:.0%} full, {memory_kb(pid)} kB resident, {memory_kb(pid, 'VmHWM')} kB at most")
+    figures.append(
+        f"memory limit {MEMORY_LIMIT_KB} kB, cache of {CACHE_BYTES // 1024} kB {cached / CACHE_BYTES:.0%} full: "
+        f"{memory_kb(pid, 'VmHWM')} kB resident at most"
+    )
     assert metrics["introspectd_cache_max_bytes"] == CACHE_BYTES
     # kubelet has been at the volume's files again and again, without a change.
     assert metrics['introspectd_config_reloads_total{result="applied"}'] == 0
