@@ -17,7 +17,7 @@ from deployed import IMAGE, Deployed
 from figures import figures
 from harness.server import BINARY
 from machine import need_programs, need_root
-from namespaces import remove_leftovers
+from namespaces import name_of_run, remove_leftovers
 
 PROGRAMS = "containerd containerd-shim-runc-v2 ctr etcd gcc go ip iptables kubectl nsenter runc setpriv unshare".split()
 
@@ -31,7 +31,7 @@ def pytest_terminal_summary(terminalreporter):
 def directory():
     temporary = pathlib.Path(tempfile.gettempdir())
     remove_leftovers(temporary)
-    path = pathlib.Path(tempfile.mkdtemp(prefix="introspectd-cluster-", dir=temporary))
+    path = pathlib.Path(tempfile.mkdtemp(prefix=name_of_run(), dir=temporary))
     yield path
     shutil.rmtree(path)
 

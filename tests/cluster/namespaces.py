@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -24,7 +25,7 @@ class Namespaces:
 
     def __init__(self, directory):
         self.directory = directory
-        self.cgroup = CGROUP_PREFIX + directory.name
+        self.cgroup = directory.name
         self.daemons = {}
         self._first = None
         self._pid = None
@@ -116,9 +117,15 @@ def remove_cgroups(name):
                     time.sleep(0.05)
 
 
-def remove_leftovers(directory):
-    """What is left of a run that was killed."""
-    for top in CGROUPS.glob(f"*/{CGROUP_PREFIX}*"):
-        owner = directory / top.name.removeprefix(CGROUP_PREFIX)
-        if not owner.exists():
-            remove_cgroups(top.name)
+def name_of_run():
+    """The start of the name of this run's directory, by which a later one knows that it is over."""
+    return f"{CGROUP_PREFIX}{os.getpid()}-"
+
+
+def remove_leftovers(temporary):
+    """Directories and cgroups of runs that were killed, and so could not remove them; their processes ended with them."""
+    for directory in temporary.glob(f"{CGROUP_PREFIX}*-*"):
+        pid = directory.name.removeprefix(CGROUP_PREFIX).partition("-")[0]
+        if pid.isdecimal() and not pathlib.Path("/proc", pid).exists():
+            remove_cgroups(directory.name)
+            shutil.rmtree(directory)
