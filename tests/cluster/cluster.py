@@ -2,9 +2,7 @@
 
 import json
 import os
-import pathlib
 import subprocess
-import time
 
 import daemons
 import images
@@ -12,7 +10,7 @@ from namespaces import Namespaces
 
 from harness.server import wait_until
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180
 KUBECTL_TIMEOUT_S = 180
 
 
@@ -55,16 +53,9 @@ class Cluster:
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
     def load_image(self, archive):
-        def imported():
-            done = subprocess.run(
-                self.namespaces.inside(["ctr", "--address", daemons.CONTAINERD, "--namespace", "k8s.io", "images", "import", archive]),
-                capture_output=True,
-                text=True,
-            )
-            self.last_import = done.stdout + done.stderr
-            return done.returncode == 0
-
-        self._wait(imported)
+        command = ["ctr", "--address", daemons.CONTAINERD, "--namespace", "k8s.io"]
+        self._wait(lambda: subprocess.run(self.namespaces.inside([*command, "version"]), capture_output=True).returncode == 0)
+        self.namespaces.run([*command, "images", "import", archive])
 
     def try_kubectl(self, *arguments, stdin=None):
         command = ["kubectl", "--kubeconfig", self.files.kubeconfig, *arguments]
