@@ -3,9 +3,10 @@
  *
  * inotify on the directories (of each step when a file is a symbolic link, so that Kubernetes' exchange of
  * `..data` is seen), and a look at the files themselves every few seconds, for file systems without such
- * events and for links further up. What counts is the files' state (device, inode, size, times), not the
- * event; a change is told only when it has come to rest (or has not for two seconds), so that a file is not
- * read while it is being written. One object belongs to one thread.
+ * events and for links further up. What counts is the files' state (device, inode, size, owner, mode, times),
+ * not the event; where the time of change (st_ctime) is all that differs, the content decides. A change is
+ * told only when it has come to rest (or has not for two seconds), so that a file is not read while it is
+ * being written. One object belongs to one thread.
  */
 #ifndef INTROSPECTD_FILE_WATCH_H
 #define INTROSPECTD_FILE_WATCH_H

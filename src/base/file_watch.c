@@ -1,5 +1,8 @@
 #include "introspectd/file_watch.h"
 
+#include "introspectd/digest.h"
+#include "introspectd/file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,6 +19,7 @@ enum {
     BLIND_SWEEP_MS = 1000, /* when inotify does not cover every directory */
     MAX_LINKS = 40,        /* as many as Linux follows */
     EVENT_BYTES = 16384,
+    MAX_COMPARED_BYTES = 16 * 1024 * 1024,
     DIRECTORY_EVENTS = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |
                        IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
 };
@@ -25,8 +29,13 @@ typedef struct file_state {
     dev_t device;
     ino_t inode;
     off_t size;
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
     struct timespec modified;
     struct timespec changed;
+    bool has_content;
+    digest_t content;
 } file_state_t;
 
 typedef struct watched_file {
@@ -49,7 +58,9 @@ typedef struct directory_list {
 } directory_list_t;
 
 struct file_watch {
-    int inotify_fd; /* -1: none */
+    int inotify_fd;       /* -1: none */
+    digester_t *digester; /* NULL: none can be had */
+    digest_seed_t seed;
     file_list_t good;
     file_list_t tried;
     file_list_t gathered;
@@ -77,7 +88,44 @@ static void *grow(void *elements, size_t count, size_t *capacity, size_t element
     return grown;
 }
 
-static file_state_t state_of(const char *path)
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_same_but_for_change_time(const file_state_t *a, const file_state_t *b)
+{
+    return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->mode == b->mode && a->owner == b->owner && a->group == b->group &&
+           is_same_time(&a->modified, &b->modified);
+}
+
+/* kubelet sets owner and mode of a volume's files anew every minute or so, to what they are: that moves the
+ * time of change, which alone says nothing then. */
+static bool is_same(const file_state_t *a, const file_state_t *b)
+{
+    if (!is_same_but_for_change_time(a, b))
+        return false;
+    return is_same_time(&a->changed, &b->changed) ||
+           (a->has_content && b->has_content && digest_equal(&a->content, &b->content));
+}
+
+/* Puts the content's digest into state, where it can be had. */
+static void digest_content(file_watch_t *watch, const char *path, file_state_t *state)
+{
+    char *content;
+    size_t len;
+
+    if (watch->digester == NULL || !S_ISREG(state->mode) ||
+        file_read(path, MAX_COMPARED_BYTES, &content, &len) != 0)
+        return;
+    state->has_content =
+        digest_keyed(watch->digester, &watch->seed, 0, (slice_t){content, len}, &state->content);
+    file_free_secret(content, len);
+}
+
+/* before is what was seen of it last, or NULL: what has the same times is not read again. */
+static file_state_t state_of(file_watch_t *watch, const char *path, const file_state_t *before)
 {
     struct stat found;
     file_state_t state;
@@ -90,23 +138,22 @@ static file_state_t state_of(const char *path)
     state.device = found.st_dev;
     state.inode = found.st_ino;
     state.size = found.st_size;
+    state.mode = found.st_mode;
+    state.owner = found.st_uid;
+    state.group = found.st_gid;
     state.modified = found.st_mtim;
     state.changed = found.st_ctim;
+    if (before != NULL && is_same_but_for_change_time(&state, before) &&
+        is_same_time(&state.changed, &before->changed)) {
+        state.has_content = before->has_content;
+        state.content = before->content;
+    } else {
+        digest_content(watch, path, &state);
+    }
     return state;
 }
 
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_same(const file_state_t *a, const file_state_t *b)
-{
-    return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
-}
-
-static bool list_add(file_list_t *list, const char *path)
+static bool list_add(file_watch_t *watch, file_list_t *list, const char *path)
 {
     size_t size = strlen(path) + 1;
     watched_file_t *files = grow(list->files, list->count, &list->capacity, sizeof *files);
@@ -120,7 +167,7 @@ static bool list_add(file_list_t *list, const char *path)
     if (file->path == NULL)
         return false;
     memcpy(file->path, path, size);
-    file->known = state_of(path);
+    file->known = state_of(watch, path, NULL);
     file->seen = file->known;
     list->count++;
     return true;
@@ -142,17 +189,17 @@ static void list_move(file_list_t *to, file_list_t *from)
 }
 
 /* Whether some file is not as it was at the last look. */
-static bool list_look(file_list_t *list)
+static bool list_look(file_watch_t *watch, file_list_t *list)
 {
     bool is_stirred = false;
 
     for (size_t i = 0; i < list->count; i++) {
-        file_state_t state = state_of(list->files[i].path);
+        watched_file_t *file = &list->files[i];
+        file_state_t state = state_of(watch, file->path, &file->seen);
 
-        if (!is_same(&state, &list->files[i].seen)) {
-            list->files[i].seen = state;
+        if (!is_same(&state, &file->seen))
             is_stirred = true;
-        }
+        file->seen = state;
     }
     return is_stirred;
 }
@@ -296,8 +343,8 @@ static void look(file_watch_t *watch, int64_t now_ms)
 
     /* First the watches: a change behind them is then either looked at or told. */
     watch_directories(watch);
-    is_stirred = list_look(&watch->good);
-    if (list_look(&watch->tried))
+    is_stirred = list_look(watch, &watch->good);
+    if (list_look(watch, &watch->tried))
         is_stirred = true;
     if (is_stirred)
         watch->stirred_at_ms = now_ms;
@@ -316,6 +363,8 @@ file_watch_t *file_watch_new(void)
     if (watch == NULL)
         return NULL;
     watch->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (digest_seed_random(&watch->seed))
+        watch->digester = digester_new();
     watch->is_look_due = true;
     return watch;
 }
@@ -330,6 +379,7 @@ void file_watch_free(file_watch_t *watch)
     list_clear(&watch->tried);
     list_clear(&watch->gathered);
     free(watch->directories.directories);
+    digester_free(watch->digester);
     free(watch);
 }
 
@@ -341,7 +391,7 @@ void file_watch_begin(file_watch_t *watch)
 
 bool file_watch_add(file_watch_t *watch, const char *path)
 {
-    return list_add(&watch->gathered, path);
+    return list_add(watch, &watch->gathered, path);
 }
 
 void file_watch_commit(file_watch_t *watch)

@@ -37,6 +37,7 @@ class Http2Connection:
         self.streams = {}
         self.has_settings = False
         self.goaway_code = None
+        self.last_stream_id = None  # that the server takes, once it has said so
         self.unread = bytearray()
         self.h2 = h2.connection.H2Connection(
             h2.config.H2Configuration(
@@ -120,6 +121,7 @@ class Http2Connection:
             frame = bytes(self.unread[:size])
             del self.unread[:size]
             if frame[3] == GOAWAY:
+                self.last_stream_id = int.from_bytes(frame[9:13], "big") & 0x7FFFFFFF
                 self.goaway_code = int.from_bytes(frame[13:17], "big")
             else:
                 kept += frame

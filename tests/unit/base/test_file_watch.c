@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,50 @@ static void a_change_of_mode(void **state)
         assert_int_equal(chmod(at("file"), 0400), 0);
         assert_int_equal(stat(at("file"), &after), 0);
     } while (before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+    assert_change_is_told();
+}
+
+/* Sets name's mode and owner to what they are, until that shows in its time of change. */
+static void set_attributes_again(const char *name)
+{
+    struct stat before, after;
+
+    assert_int_equal(stat(at(name), &before), 0);
+    do {
+        assert_int_equal(chown(at(name), before.st_uid, before.st_gid), 0);
+        assert_int_equal(chmod(at(name), before.st_mode & 07777), 0);
+        assert_int_equal(stat(at(name), &after), 0);
+    } while (before.st_ctim.tv_sec == after.st_ctim.tv_sec &&
+             before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+}
+
+static void attributes_set_to_what_they_are(void **state)
+{
+    (void)state;
+    write_file("file", "one");
+    watch_file("file");
+    for (int round = 0; round < 3; round++) {
+        set_attributes_again("file");
+        assert_no_change();
+    }
+    write_file("file", "two");
+    assert_change_is_told();
+    set_attributes_again("file");
+    assert_no_change();
+}
+
+static void other_content_of_the_same_size_and_time(void **state)
+{
+    struct stat before;
+
+    (void)state;
+    write_file("file", "one");
+    watch_file("file");
+    assert_int_equal(stat(at("file"), &before), 0);
+    set_attributes_again("file"); /* so that the kernel's clock has ticked */
+    write_file("file", "two");
+    assert_int_equal(utimensat(AT_FDCWD, at("file"), (struct timespec[]){before.st_atim, before.st_mtim}, 0),
+                     0);
     assert_change_is_told();
 }
 
@@ -308,6 +353,8 @@ int main(void)
         WATCH_TEST(a_write_in_place),
         WATCH_TEST(a_file_moved_over_it),
         WATCH_TEST(a_change_of_mode),
+        WATCH_TEST(attributes_set_to_what_they_are),
+        WATCH_TEST(other_content_of_the_same_size_and_time),
         WATCH_TEST(a_file_removed_and_made_again),
         WATCH_TEST(a_file_moved_away_and_one_moved_in),
         WATCH_TEST(another_reason_why_it_cannot_be_had),
