@@ -9,7 +9,7 @@
 
 typedef struct process_stats {
     double cpu_s;        /* of all threads, user and system */
-    double start_time_s; /* since 1970-01-01T00:00:00Z */
+    double start_time_s; /* since 1970-01-01T00:00:00Z; 0: not known */
     uint64_t resident_bytes;
     uint64_t virtual_bytes;
     uint64_t threads;

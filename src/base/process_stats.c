@@ -87,9 +87,10 @@ bool process_stats_read(process_stats_t *stats)
     if (!read_stat(fields) || ticks_a_second <= 0)
         return false;
     pthread_once(&boot_time_is_read, read_boot_time);
+    double since_boot_s = (double)fields[START_TIME] / ticks_a_second;
     *stats = (process_stats_t){
         .cpu_s = (double)(fields[UTIME] + fields[STIME]) / ticks_a_second,
-        .start_time_s = (double)boot_time_s + (double)fields[START_TIME] / ticks_a_second,
+        .start_time_s = boot_time_s == 0 ? 0 : (double)boot_time_s + since_boot_s,
         .resident_bytes = fields[RSS] * (uint64_t)sysconf(_SC_PAGESIZE),
         .virtual_bytes = fields[VSIZE],
         .threads = fields[NUM_THREADS],

@@ -19,6 +19,8 @@ enum {
     PER_FETCH = 6,
     /* The old one is closed when the new one is open. */
     PER_LOG_FILE = 2,
+    /* As many as are open at once there (CONNECTION_MAX_OPERATORS of http, and those of a turn). */
+    PER_ADMIN_LISTENER = 36,
     /* What is served must be of some use. */
     CONNECTIONS = 16
 };
@@ -34,7 +36,8 @@ uint64_t descriptors_needed(const descriptor_demand_t *demand)
     /* The old ones are closed when the new ones are there. */
     uint64_t reloading = READING + listeners + duplicates;
     return listeners + duplicates + loops + fetching + reloading +
-           (uint64_t)demand->log_files * PER_LOG_FILE + CONNECTIONS;
+           (uint64_t)demand->log_files * PER_LOG_FILE +
+           (uint64_t)demand->admin_listeners * PER_ADMIN_LISTENER + CONNECTIONS;
 }
 
 static uint64_t present_limit(void)

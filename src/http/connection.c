@@ -222,9 +222,22 @@ static connection_t *new_connection(connection_set_t *set, SSL_CTX *tls, h2o_soc
     return connection;
 }
 
+/* Their end is noticed in the next turn. */
+static void end_oldest_beyond(connection_set_t *set, size_t max)
+{
+    const h2o_linklist_t *node = set->all.next;
+    for (size_t excess = set->count > max ? set->count - max : 0; excess > 0; excess--, node = node->next) {
+        connection_t *oldest = H2O_STRUCT_FROM_MEMBER(connection_t, link, node);
+        connection_report(oldest, REFUSAL_ADMIN_CONNECTIONS);
+        shutdown(h2o_socket_get_fd(oldest->socket), SHUT_RDWR);
+    }
+}
+
 void connection_open(connection_set_t *set, SSL_CTX *tls, bool has_proxy_protocol, h2o_socket_t *take_socket)
 {
     connection_t *connection = new_connection(set, tls, take_socket);
+    if (set->counts == NULL)
+        end_oldest_beyond(set, CONNECTION_MAX_OPERATORS);
     if (connection == NULL)
         h2o_socket_close(take_socket);
     else if (!connection_count_in(set->counts, &connection->count, set->config->limits.max_connections))

@@ -24,7 +24,7 @@ typedef struct connection_set {
     h2o_context_t *context;
     h2o_hostconf_t **hosts; /* NULL-terminated */
     const config_t *config; /* the one that is served by, borrowed: set before the first connection_open */
-    connection_counts_t *counts; /* NULL: not counted */
+    connection_counts_t *counts; /* NULL: of operators, see CONNECTION_MAX_OPERATORS */
     h2o_linklist_t all;
     h2o_linklist_t paused;     /* HTTP/2 connections that are not read from until their write is through, or
                                   until the next turn */
@@ -39,6 +39,12 @@ typedef struct connection_set {
     int64_t walked_ms;
     struct timeval clock_stepped_at; /* nothing is taken to have begun before */
 } connection_set_t;
+
+/*
+ * How many connections a set without counts has: beyond that the oldest ends for a new one, so that neither
+ * the descriptors of callers nor the places of probes can be used up there.
+ */
+enum { CONNECTION_MAX_OPERATORS = 32 };
 
 /* Borrows all of them; counts may be NULL. */
 void connection_set_init(connection_set_t *set, h2o_context_t *context, h2o_hostconf_t **hosts,

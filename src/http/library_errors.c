@@ -33,9 +33,11 @@ static bool is_library_error(const h2o_req_t *req)
 static void count(h2o_req_t *req)
 {
     tally_t *tally = worker_of(req)->tally;
+    /* What operators send is none of the callers' limits. */
+    if (tally == NULL)
+        return;
     refusals_count(req->res.status == 413 ? REFUSAL_BODY : REFUSAL_MALFORMED_REQUEST);
-    if (tally != NULL)
-        tally_count(&tally->requests[TALLY_PROFILE_NONE][req->version >= 0x200][OUTCOME_INVALID], 1);
+    tally_count(&tally->requests[TALLY_PROFILE_NONE][req->version >= 0x200][OUTCOME_INVALID], 1);
 }
 
 static void on_setup_ostream(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)

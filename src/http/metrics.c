@@ -81,8 +81,9 @@ static uint64_t write_histogram(const metrics_writer_t *writer, const char *cach
 
 static void write_durations(metrics_writer_t *writer, const tally_t *tally)
 {
-    metrics_family(writer, "introspectd_request_duration_seconds", "histogram",
-                   "From when a request was whole until its verdict was ready to be sent.");
+    metrics_family(
+        writer, "introspectd_request_duration_seconds", "histogram",
+        "From the turn of the event loop in which a request was whole until its verdict was ready.");
     uint64_t misses = write_histogram(writer, "false", &tally->durations[false]);
     uint64_t hits = write_histogram(writer, "true", &tally->durations[true]);
     metrics_single(writer, "introspectd_cache_hits_total", "counter", "Verdicts that came from the cache.",
@@ -228,8 +229,9 @@ static void write_process(metrics_writer_t *writer)
     metrics_single(writer, "process_max_fds", "gauge", "How many file descriptors may be open.",
                    stats.max_fds);
     metrics_single(writer, "process_threads", "gauge", "Threads.", stats.threads);
-    metrics_single_real(writer, "process_start_time_seconds", "gauge",
-                        "When the process started, since the epoch.", stats.start_time_s);
+    if (stats.start_time_s > 0)
+        metrics_single_real(writer, "process_start_time_seconds", "gauge",
+                            "When the process started, since the epoch.", stats.start_time_s);
 }
 
 static void write_all(metrics_writer_t *writer, const observed_t *observed,

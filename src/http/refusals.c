@@ -11,6 +11,7 @@ enum { LOG_BURST = 5, LOG_PERIOD_MS = 1000 };
 static const char *const NAMES[REFUSAL_COUNT] = {
     [REFUSAL_CONNECTIONS] = "connections",
     [REFUSAL_CONNECTIONS_PER_ADDRESS] = "connections_per_address",
+    [REFUSAL_ADMIN_CONNECTIONS] = "admin_connections",
     [REFUSAL_OPEN_FILES] = "open_files",
     [REFUSAL_REQUESTS_PER_CONNECTION] = "requests_per_connection",
     [REFUSAL_HEADERS] = "headers",

@@ -10,6 +10,7 @@
 typedef enum refusal {
     REFUSAL_CONNECTIONS,
     REFUSAL_CONNECTIONS_PER_ADDRESS,
+    REFUSAL_ADMIN_CONNECTIONS, /* of the admin listener: the oldest ended */
     REFUSAL_OPEN_FILES,
     REFUSAL_REQUESTS_PER_CONNECTION,
     REFUSAL_HEADERS, /* their number or their bytes */

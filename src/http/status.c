@@ -264,7 +264,7 @@ json_t *status_json(const observed_t *observed, const introspector_t *introspect
     observed_sum(observed, &tally);
     process_stats_t stats;
     bool has_stats = process_stats_read(&stats);
-    double uptime_s = has_stats ? (double)clock_now_s() - stats.start_time_s : -1;
+    double uptime_s = has_stats && stats.start_time_s > 0 ? (double)clock_now_s() - stats.start_time_s : -1;
     json_t *status = state_of(observed, config, uptime_s);
     json_t *counts = counts_of(observed, introspector, &tally, uptime_s);
     json_t *rest = rest_of(observed, config, &tally, has_stats ? process_of(&stats) : json_null());

@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from harness import expect
+from harness import expect, metrics
 from harness.endpoint import FORM, Endpoint, basic, form_body
-from harness.server import Server, free_port, run, write_config
+from harness.server import Server, free_port, run, wait_until, write_config
 from harness.world import MAIN, OTHER
 
 
@@ -123,3 +123,34 @@ def test_default_that_is_taken(world, directory):
         f"introspectd: {config_file}: admin: 127.0.0.1:9090: Address already in use, which is the default: "
         "name another by admin.address, or write `admin: none`\n"
     )
+
+
+@pytest.fixture
+def plain(start_server):
+    return start_server()
+
+
+def test_operators_cannot_use_up_what_callers_need(plain, world):
+    """Beyond a few connections the oldest ends for a new one: probes are answered, and so are callers."""
+    held = []
+    try:
+        for _ in range(100):
+            connection = plain.admin.connect()
+            held.append(connection)
+            assert connection.request("GET", "/livez").status == 200
+        assert metrics.Metrics(plain.admin).value("introspectd_refusals_total", limit="admin_connections") >= 60
+        expect.is_active(plain.endpoints["h1"].introspect(world.token(), world.rfc))
+        wait_until(lambda: metrics.Metrics(plain.admin).value("process_open_fds") < 80)
+        assert held[-1].request("GET", "/livez").status == 200
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_what_operators_send_reaches_no_limit_of_callers(plain):
+    before = metrics.Metrics(plain.admin)
+    assert plain.admin.request("POST", "/explain", [("Content-Type", FORM)], b"token=" + b"x" * (4 << 20)).status == 413
+    after = metrics.Metrics(plain.admin)
+    for name, labels in before.series():
+        if name in ("introspectd_refusals_total", "introspectd_requests_total"):
+            assert after.samples[(name, labels)] == before.samples[(name, labels)], labels
