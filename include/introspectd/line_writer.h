@@ -64,6 +64,9 @@ line_writer_t *line_writer_new(const line_writer_settings_t *settings) __attribu
  */
 bool line_writer_push(line_writer_t *writer, slice_t line);
 
+/* The same for a line that must not crowd out others: it leaves a quarter of the room to them. */
+bool line_writer_push_minor(line_writer_t *writer, slice_t line);
+
 /*
  * Has the file at the path opened anew. Lines that were pushed before this call go to the old file or to the
  * new one, whole. Without a path nothing happens.

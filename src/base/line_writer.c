@@ -270,11 +270,12 @@ line_writer_t *line_writer_new(const line_writer_settings_t *settings)
     return writer;
 }
 
-bool line_writer_push(line_writer_t *writer, slice_t line)
+/* max_bytes: that may wait, this line included. */
+static bool push(line_writer_t *writer, slice_t line, size_t max_bytes)
 {
     lines_t *waiting = &writer->waiting;
     pthread_mutex_lock(&writer->lock);
-    bool has_room = line.len <= writer->settings.max_bytes - waiting->len;
+    bool has_room = waiting->len <= max_bytes && line.len <= max_bytes - waiting->len;
     bool is_to_wake = false;
     if (has_room) {
         is_to_wake = waiting->len == 0;
@@ -289,6 +290,16 @@ bool line_writer_push(line_writer_t *writer, slice_t line)
     if (is_to_wake)
         pthread_cond_signal(&writer->wake);
     return has_room;
+}
+
+bool line_writer_push(line_writer_t *writer, slice_t line)
+{
+    return push(writer, line, writer->settings.max_bytes);
+}
+
+bool line_writer_push_minor(line_writer_t *writer, slice_t line)
+{
+    return push(writer, line, writer->settings.max_bytes / 4 * 3);
 }
 
 void line_writer_reopen(line_writer_t *writer)
