@@ -48,7 +48,10 @@ typedef struct line_writer_settings {
     void *data;                     /* of on_event; must live as long as the process, or be NULL */
 } line_writer_settings_t;
 
-/* A descriptor for path, which is created if it is not there, or -1 with errno set. */
+/*
+ * A descriptor for path, which is created if it is not there, or -1 with errno set: ENOTSUP for what is
+ * neither a regular file, nor a FIFO, nor a character device.
+ */
 int line_writer_open(const char *path) __attribute__((warn_unused_result));
 
 /*

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,7 +44,16 @@ struct line_writer {
 
 int line_writer_open(const char *path)
 {
-    return open(path, LINE_WRITER_OPEN_FLAGS, LINE_WRITER_OPEN_MODE);
+    int fd = open(path, LINE_WRITER_OPEN_FLAGS, LINE_WRITER_OPEN_MODE);
+    struct stat status;
+    if (fd == -1)
+        return -1;
+    int error = fstat(fd, &status) == 0 ? ENOTSUP : errno;
+    if (error == ENOTSUP && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
+        return fd;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 static void count_lost(const line_writer_t *writer, size_t count)
