@@ -48,7 +48,10 @@ typedef struct line_writer_settings {
     void *data;                     /* of on_event; must live as long as the process, or be NULL */
 } line_writer_settings_t;
 
-/* A descriptor for path, which is created if it is not there, or -1 with errno set. */
+/*
+ * A descriptor for path, which is created if it is not there, or -1 with errno set: ENOTSUP for what is
+ * neither a regular file, nor a FIFO, nor a character device.
+ */
 int line_writer_open(const char *path) __attribute__((warn_unused_result));
 
 /*
@@ -63,6 +66,9 @@ line_writer_t *line_writer_new(const line_writer_settings_t *settings) __attribu
  * lines of several kinds may share a writer.
  */
 bool line_writer_push(line_writer_t *writer, slice_t line);
+
+/* The same for a line that must not crowd out others: it leaves a quarter of the room to them. */
+bool line_writer_push_minor(line_writer_t *writer, slice_t line);
 
 /*
  * Has the file at the path opened anew. Lines that were pushed before this call go to the old file or to the

@@ -38,18 +38,19 @@ void log_flush(void);
 
 /*
  * Ends that: what was logged is written first, for which there is a second. From then on lines are written by
- * their callers again, or, when the second was not enough, dropped and counted. Main thread, when no other
- * logs any more. Legal without log_start_writer.
+ * their callers again, or, when the second was not enough, dropped and counted. Main thread; lines that
+ * others log meanwhile may stand among those that still wait. Legal without log_start_writer.
  */
 void log_stop_writer(void);
 
 /*
- * Hands a line of another kind over, with its newline, to be written among the events. False when it is lost,
- * which is the caller's to count. Any thread.
+ * Hands a line of another kind over, with its newline, to be written among the events. It leaves a quarter of
+ * the room to them. False when it finds no room: it is lost, which is the caller's to count, and told among
+ * the events. Any thread.
  */
 bool log_write_line(slice_t line);
 
-/* How many events were lost. Any thread. */
+/* How many events were lost, and lines of another kind that were taken and then not written. Any thread. */
 uint64_t log_lost_total(void);
 
 /*

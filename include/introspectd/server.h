@@ -40,10 +40,9 @@ typedef struct server_sockets {
 } server_sockets_t;
 
 /*
- * Binds every listener of config, which is borrowed until the server's end, opens the access log's file, and
- * starts no thread: what only root may do is done then. A socket of passed is taken in the place of one that
- * would be bound; each must have its listener now, and may lose it by a reload. All or nothing: NULL with
- * *error filled.
+ * Binds every listener of config, which is borrowed until the server's end, and starts no thread: what only
+ * root may do is done then. A socket of passed is taken in the place of one that would be bound; each must
+ * have its listener now, and may lose it by a reload. All or nothing: NULL with *error filled.
  */
 server_t *server_open(const config_t *config, server_sockets_t passed, server_error_t *error)
     __attribute__((warn_unused_result));
@@ -55,9 +54,9 @@ bool server_owns_socket_file(const server_t *server, const char *path);
 void server_bound_connections(server_t *server, uint64_t max);
 
 /*
- * Starts `threads` loops on an open server, once. introspector, which is acquired, must be the one of the
- * config that the server was opened with. One line "listening" is logged per listener. On false, with *error
- * filled, the server can only be closed.
+ * Opens the access log's file, as whoever the process is now, and starts `threads` loops on an open server,
+ * once. introspector, which is acquired, must be the one of the config that the server was opened with. One
+ * line "listening" is logged per listener. On false, with *error filled, the server can only be closed.
  */
 bool server_start(server_t *server, introspector_t *introspector, unsigned threads, server_error_t *error)
     __attribute__((warn_unused_result));

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,7 +44,16 @@ struct line_writer {
 
 int line_writer_open(const char *path)
 {
-    return open(path, LINE_WRITER_OPEN_FLAGS, LINE_WRITER_OPEN_MODE);
+    int fd = open(path, LINE_WRITER_OPEN_FLAGS, LINE_WRITER_OPEN_MODE);
+    struct stat status;
+    if (fd == -1)
+        return -1;
+    int error = fstat(fd, &status) == 0 ? ENOTSUP : errno;
+    if (error == ENOTSUP && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
+        return fd;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 static void count_lost(const line_writer_t *writer, size_t count)
@@ -270,11 +280,12 @@ line_writer_t *line_writer_new(const line_writer_settings_t *settings)
     return writer;
 }
 
-bool line_writer_push(line_writer_t *writer, slice_t line)
+/* max_bytes: that may wait, this line included. */
+static bool push(line_writer_t *writer, slice_t line, size_t max_bytes)
 {
     lines_t *waiting = &writer->waiting;
     pthread_mutex_lock(&writer->lock);
-    bool has_room = line.len <= writer->settings.max_bytes - waiting->len;
+    bool has_room = waiting->len <= max_bytes && line.len <= max_bytes - waiting->len;
     bool is_to_wake = false;
     if (has_room) {
         is_to_wake = waiting->len == 0;
@@ -289,6 +300,16 @@ bool line_writer_push(line_writer_t *writer, slice_t line)
     if (is_to_wake)
         pthread_cond_signal(&writer->wake);
     return has_room;
+}
+
+bool line_writer_push(line_writer_t *writer, slice_t line)
+{
+    return push(writer, line, writer->settings.max_bytes);
+}
+
+bool line_writer_push_minor(line_writer_t *writer, slice_t line)
+{
+    return push(writer, line, writer->settings.max_bytes / 4 * 3);
 }
 
 void line_writer_reopen(line_writer_t *writer)

@@ -109,9 +109,12 @@ static void write_directly(const char *line, size_t len)
 
 enum { QUEUE_BYTES = 256 * 1024, STOP_TIMEOUT_MS = 1000 };
 
-static _Atomic(line_writer_t *) line_writer; /* NULL: lines are written directly */
-static atomic_bool is_stuck;                 /* the writer was left behind, in a write that does not end */
+/* Of line_writer, while it is used: a thread that was left behind may log when it is freed. */
+static pthread_mutex_t line_writer_lock = PTHREAD_MUTEX_INITIALIZER;
+static line_writer_t *line_writer; /* NULL: lines are written directly */
+static atomic_bool is_stuck;       /* the writer was left behind, in a write that does not end */
 static _Atomic uint64_t lost_total;
+static _Atomic uint64_t lost_others_total; /* lines of another kind that found no room */
 
 static void on_writer_event(void *data, line_writer_event_t event, int error)
 {
@@ -120,7 +123,18 @@ static void on_writer_event(void *data, line_writer_event_t event, int error)
     /* What cannot be written cannot be told here; it is counted. */
     if (event == LINE_WRITER_LOST)
         log_event(LOG_LEVEL_WARN, "log_lines_lost",
-                  json_pack("{s:I}", "lost", (json_int_t)atomic_load(&lost_total)));
+                  json_pack("{s:I}", "lost",
+                            (json_int_t)(atomic_load(&lost_total) + atomic_load(&lost_others_total))));
+}
+
+/* What was there before. */
+static line_writer_t *exchange_writer(line_writer_t *writer)
+{
+    pthread_mutex_lock(&line_writer_lock);
+    line_writer_t *before = line_writer;
+    line_writer = writer;
+    pthread_mutex_unlock(&line_writer_lock);
+    return before;
 }
 
 bool log_start_writer(void)
@@ -131,33 +145,47 @@ bool log_start_writer(void)
                                        .lost = &lost_total,
                                        .on_event = on_writer_event};
     line_writer_t *writer = line_writer_new(&settings);
-    atomic_store(&line_writer, writer);
+    (void)exchange_writer(writer);
     return writer != NULL;
 }
 
 void log_flush(void)
 {
-    line_writer_t *writer = atomic_load(&line_writer);
+    pthread_mutex_lock(&line_writer_lock);
+    line_writer_t *writer = line_writer;
+    pthread_mutex_unlock(&line_writer_lock);
     if (writer != NULL)
         (void)line_writer_flush(writer, STOP_TIMEOUT_MS);
 }
 
 void log_stop_writer(void)
 {
-    line_writer_t *writer = atomic_exchange(&line_writer, NULL);
+    line_writer_t *writer = exchange_writer(NULL);
     if (writer != NULL && !line_writer_end(writer, STOP_TIMEOUT_MS))
         atomic_store(&is_stuck, true);
 }
 
-bool log_write_line(slice_t line)
+typedef bool line_push_t(line_writer_t *writer, slice_t line);
+
+/* False when the line is lost. */
+static bool hand_over(line_push_t *push, slice_t line)
 {
-    line_writer_t *writer = atomic_load_explicit(&line_writer, memory_order_acquire);
-    if (writer != NULL)
-        return line_writer_push(writer, line);
-    if (atomic_load(&is_stuck))
-        return false;
+    pthread_mutex_lock(&line_writer_lock);
+    bool has_writer = line_writer != NULL;
+    bool is_taken = has_writer && push(line_writer, line);
+    pthread_mutex_unlock(&line_writer_lock);
+    if (has_writer || atomic_load(&is_stuck))
+        return is_taken;
     write_directly(line.base, line.len);
     return true;
+}
+
+bool log_write_line(slice_t line)
+{
+    bool is_taken = hand_over(line_writer_push_minor, line);
+    if (!is_taken)
+        atomic_fetch_add_explicit(&lost_others_total, 1, memory_order_relaxed);
+    return is_taken;
 }
 
 uint64_t log_lost_total(void)
@@ -192,7 +220,7 @@ void log_event(log_level_t level, const char *event, json_t *take_fields)
     /* The newline takes the place of the NUL, so that the whole line is one buffer and one write. */
     size_t len = strlen(line);
     line[len] = '\n';
-    if (!log_write_line((slice_t){line, len + 1}))
+    if (!hand_over(line_writer_push, (slice_t){line, len + 1}))
         atomic_fetch_add_explicit(&lost_total, 1, memory_order_relaxed);
     free(line);
 }

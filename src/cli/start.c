@@ -76,9 +76,6 @@ static void note_what_is_lost(const reload_t *reload, const config_t *config)
     notes_t notes = {.config = config};
     privileges_user_text(&config->user, notes.user);
     file_watch_each(reload->watch, note_unreadable, &notes);
-    const char *log_file = config->access_log.file;
-    if (log_file != NULL && access(log_file, W_OK) != 0)
-        note(&notes, log_file, "cannot be opened again on SIGUSR1 by");
     for (size_t i = 0; i <= config->listener_count; i++) {
         char directory[PATH_MAX];
         const char *path = unix_path(config, i);

@@ -95,8 +95,8 @@ typedef struct allowed_argument {
 } allowed_argument_t;
 
 static const allowed_argument_t ARGUMENTS[] = {
-    /* Memory is never writable and executable, so that what runs comes from files, none of which this process
-       may write. The loader of NSS's modules needs no more. */
+    /* Memory is never writable and executable, so that what runs comes from files. None can be written, but
+       where add_appending lets a log's be. The loader of NSS's modules needs no more. */
     {SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
     {SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_WRITE, 0},
     {SCMP_SYS(mprotect), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},

@@ -17,76 +17,50 @@ struct access_sink {
     log_gate_t gate;
 };
 
-static access_sink_t *sink_new(const config_access_log_t *wanted, access_output_t *output)
+static bool asks_for_the_same(const access_sink_t *sink, const config_access_log_t *wanted)
 {
-    access_sink_t *sink = calloc(1, sizeof(*sink));
-    if (sink == NULL)
-        return NULL;
-    sink->output = output;
-    sink->sample = wanted->sample;
-    log_gate_init(&sink->gate, wanted->max_per_second, 1000);
-    return sink;
-}
-
-/* With an output of its own; *error is filled already, for a lack of memory. */
-static access_sink_t *sink_open(const config_t *config, server_error_t *error)
-{
-    access_output_t *output = access_output_open(config, error);
-    access_sink_t *sink = output == NULL ? NULL : sink_new(&config->access_log, output);
-    if (sink == NULL)
-        access_output_free(output);
-    return sink;
-}
-
-bool access_log_open(access_log_t *log, const config_t *config, server_error_t *error)
-{
-    if (config->access_log.target == CONFIG_LOG_OFF)
-        return true;
-    snprintf(error->text, sizeof(error->text), "out of memory");
-    log->opened = sink_open(config, error);
-    return log->opened != NULL;
-}
-
-bool access_log_start(access_log_t *log)
-{
-    if (log->opened == NULL)
-        return true;
-    if (!access_output_start(log->opened->output))
-        return false;
-    atomic_store_explicit(&log->sink, log->opened, memory_order_release);
-    log->opened = NULL;
-    return true;
+    return access_output_is_wanted(sink->output, wanted) && sink->sample == wanted->sample &&
+           sink->gate.burst == wanted->max_per_second;
 }
 
 bool access_log_prepare(const access_log_t *log, const config_t *config, access_sink_t **next,
                         server_error_t *error)
 {
     const config_access_log_t *wanted = &config->access_log;
-    const access_sink_t *present = atomic_load(&log->sink);
+    access_sink_t *present = atomic_load(&log->sink);
     *next = NULL;
     if (wanted->target == CONFIG_LOG_OFF)
         return true;
-    snprintf(error->text, sizeof(error->text), "out of memory or threads");
-    if (present != NULL && access_output_is_wanted(present->output, wanted)) {
-        *next = sink_new(wanted, present->output);
-        return *next != NULL;
+    if (present != NULL && asks_for_the_same(present, wanted)) {
+        *next = present;
+        return true;
     }
-    *next = sink_open(config, error);
-    if (*next != NULL && !access_output_start((*next)->output)) {
-        access_log_discard(log, *next);
-        *next = NULL;
+    access_sink_t *sink = calloc(1, sizeof(*sink));
+    if (sink == NULL) {
+        snprintf(error->text, sizeof(error->text), "out of memory");
+        return false;
     }
-    return *next != NULL;
+    sink->sample = wanted->sample;
+    log_gate_init(&sink->gate, wanted->max_per_second, 1000);
+    sink->output = present != NULL && access_output_is_wanted(present->output, wanted)
+                       ? present->output
+                       : access_output_start(config, error);
+    if (sink->output == NULL) {
+        free(sink);
+        return false;
+    }
+    *next = sink;
+    return true;
 }
 
-void access_log_discard(const access_log_t *log, access_sink_t *take_next)
+void access_log_discard(const access_log_t *log, access_sink_t *take_before)
 {
     const access_sink_t *present = atomic_load(&log->sink);
-    if (take_next == NULL)
+    if (take_before == NULL || take_before == present)
         return;
-    if (present == NULL || present->output != take_next->output)
-        access_output_free(take_next->output);
-    free(take_next);
+    if (present == NULL || present->output != take_before->output)
+        access_output_free(take_before->output);
+    free(take_before);
 }
 
 access_sink_t *access_log_change(access_log_t *log, access_sink_t *take_next)
@@ -103,10 +77,7 @@ void access_log_reopen(access_log_t *log)
 
 void access_log_close(access_log_t *log)
 {
-    access_sink_t *sinks[] = {log->opened, atomic_exchange(&log->sink, NULL)};
-    log->opened = NULL;
-    for (size_t i = 0; i < sizeof(sinks) / sizeof(sinks[0]); i++)
-        access_log_discard(log, sinks[i]);
+    access_log_discard(log, access_log_change(log, NULL));
 }
 
 uint64_t access_log_lost_total(void)

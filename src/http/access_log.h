@@ -1,9 +1,9 @@
 /*
  * access_log: a line for a request, for one in so many, or for none, written by a thread of its own.
  *
- * Opened, changed and closed by the server's starting and stopping thread; answers are noted by the event
- * loops. What is written to standard error, or to a standard output that is the same, goes by the thread of
- * the events log, so that lines of both stay whole.
+ * Changed and closed by the server's starting and stopping thread; answers are noted by the event loops. What
+ * is written to standard error, or to a standard output that is the same, goes by the thread of the events
+ * log, so that lines of both stay whole.
  */
 #ifndef INTROSPECTD_HTTP_ACCESS_LOG_H
 #define INTROSPECTD_HTTP_ACCESS_LOG_H
@@ -21,32 +21,21 @@ typedef struct access_sink access_sink_t;
 /* Zero-initialised: off. */
 typedef struct access_log {
     _Atomic(access_sink_t *) sink; /* NULL: off */
-    access_sink_t *opened;         /* until access_log_start */
 } access_log_t;
 
 /*
- * Opens the file that config names, while that may take root's rights: one that is created is given to the
- * config's user. Nothing is noted yet, and there is no thread. False with *error filled.
- */
-bool access_log_open(access_log_t *log, const config_t *config, server_error_t *error)
-    __attribute__((warn_unused_result));
-
-/* Starts the thread, if there is anything to write to; from then on answers are noted. False without memory
- * or threads. */
-bool access_log_start(access_log_t *log) __attribute__((warn_unused_result));
-
-/*
- * Prepares what config asks for in the place of what log does, with all that can fail: *next, which goes to
- * access_log_change or access_log_discard, is NULL for an access log that is off. False with *error filled. A
- * file that stays is not opened anew.
+ * Prepares what config asks for in the place of what log does: opens the file, as whoever the process is, and
+ * starts the thread. *next, which goes to access_log_change, is NULL for an access log that is off. False
+ * with *error filled. A file that stays is not opened anew; when nothing changes *next is what there is.
  */
 bool access_log_prepare(const access_log_t *log, const config_t *config, access_sink_t **next,
                         server_error_t *error) __attribute__((warn_unused_result));
-void access_log_discard(const access_log_t *log, access_sink_t *take_next);
 
-/* Notes into next from now on. What was there before is given back, for access_log_discard, once no event
- * loop uses it any more. */
+/* Notes into next from now on. What was there before is given back, for access_log_discard. */
 access_sink_t *access_log_change(access_log_t *log, access_sink_t *take_next);
+
+/* Frees what was there before, unless it still is, once no event loop uses it any more. */
+void access_log_discard(const access_log_t *log, access_sink_t *take_before);
 
 /* Has the file opened anew; what comes of it is logged. */
 void access_log_reopen(access_log_t *log);

@@ -21,6 +21,9 @@ enum {
 };
 
 static _Atomic uint64_t lost_total;
+static _Atomic uint64_t told_total; /* of those, in an event */
+
+static const char LINES_LOST[] = "access_log_lines_lost";
 
 static log_gate_t write_failed_gate, lost_gate;
 static pthread_once_t gates_are_made = PTHREAD_ONCE_INIT;
@@ -31,16 +34,23 @@ static void make_gates(void)
     log_gate_init(&lost_gate, TROUBLE_BURST, TROUBLE_PERIOD_MS);
 }
 
+/* error: an errno value, or 0 */
+static void log_lost(const char *event, int error)
+{
+    uint64_t lost = access_output_lost_total();
+    atomic_store(&told_total, lost);
+    json_t *fields = json_pack("{s:I}", "lost", (json_int_t)lost);
+    if (error != 0)
+        json_object_set_new(fields, "error", json_string(strerrordesc_np(error)));
+    log_event(LOG_LEVEL_ERROR, event, fields);
+}
+
 static void log_trouble(log_gate_t *gate, const char *event, int error)
 {
     uint64_t left_out; /* what counts is the lines lost */
     pthread_once(&gates_are_made, make_gates);
-    if (!log_gate_pass(gate, clock_monotonic_ms(), &left_out))
-        return;
-    json_t *fields = json_pack("{s:I}", "lost", (json_int_t)access_output_lost_total());
-    if (error != 0)
-        json_object_set_new(fields, "error", json_string(strerrordesc_np(error)));
-    log_event(LOG_LEVEL_ERROR, event, fields);
+    if (log_gate_pass(gate, clock_monotonic_ms(), &left_out))
+        log_lost(event, error);
 }
 
 static void on_writer_event(void *data, line_writer_event_t event, int error)
@@ -59,26 +69,9 @@ static void on_writer_event(void *data, line_writer_event_t event, int error)
         return;
     case LINE_WRITER_FULL:
     case LINE_WRITER_LOST:
-        log_trouble(&lost_gate, "access_log_lines_lost", 0);
+        log_trouble(&lost_gate, LINES_LOST, 0);
         return;
     }
-}
-
-/* The file at path, or -1 with errno set. */
-static int open_file(const char *path, const config_user_t *user)
-{
-    if (!user->is_given || geteuid() != 0)
-        return line_writer_open(path);
-    /* Who may write into the directory must not have root open or give away what is elsewhere. */
-    int fd = open(path, LINE_WRITER_OPEN_FLAGS | O_NOFOLLOW | O_EXCL, LINE_WRITER_OPEN_MODE);
-    if (fd == -1)
-        return errno == EEXIST ? open(path, LINE_WRITER_OPEN_FLAGS | O_NOFOLLOW, LINE_WRITER_OPEN_MODE) : -1;
-    if (fchown(fd, user->uid, user->gid) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
 }
 
 static bool stdout_is_stderr(void)
@@ -93,59 +86,75 @@ void access_output_free(access_output_t *output)
 {
     if (output == NULL)
         return;
-    if (output->writer != NULL)
+    if (output->writer != NULL) {
+        /* A writer that was given up tells nothing any more; another has perhaps not told the last of it. */
         (void)line_writer_end(output->writer, END_TIMEOUT_MS);
-    if (output->fd != -1)
-        close(output->fd);
+        if (access_output_lost_total() != atomic_load(&told_total))
+            log_lost(LINES_LOST, 0);
+    }
     free(output->path);
     free(output);
 }
 
-access_output_t *access_output_open(const config_t *config, server_error_t *error)
+static bool fail_memory(server_error_t *error)
 {
-    const config_access_log_t *wanted = &config->access_log;
-    access_output_t *output = calloc(1, sizeof(*output));
-    if (output == NULL) {
-        snprintf(error->text, sizeof(error->text), "out of memory");
-        return NULL;
-    }
-    output->fd = -1;
-    output->target = wanted->target;
-    output->is_among_events =
-        wanted->target == CONFIG_LOG_STDERR || (wanted->target == CONFIG_LOG_STDOUT && stdout_is_stderr());
-    if (wanted->target != CONFIG_LOG_FILE)
-        return output;
-    output->path = strdup(wanted->file);
-    if (output->path == NULL) {
-        snprintf(error->text, sizeof(error->text), "out of memory");
-    } else {
-        output->fd = open_file(wanted->file, &config->user);
-        if (output->fd == -1)
-            snprintf(error->text, sizeof(error->text),
-                     "%s:%u: access_log.file: cannot be opened for writing: %s", config->file, wanted->line,
-                     strerrordesc_np(errno));
-    }
-    if (output->fd != -1)
-        return output;
-    access_output_free(output);
-    return NULL;
+    snprintf(error->text, sizeof(error->text), "cannot start the access log: out of memory or threads");
+    return false;
 }
 
-bool access_output_start(access_output_t *output)
+static bool fail_open(const config_t *config, int reason, server_error_t *error)
 {
-    if (output->is_among_events || output->writer != NULL)
-        return true;
+    char who[64] = "";
+    if (reason == EACCES)
+        snprintf(who, sizeof(who), " for uid %u, gid %u", geteuid(), getegid());
+    snprintf(error->text, sizeof(error->text),
+             "%s:%u: access_log.file: %s: cannot be opened for writing: %s%s", config->file,
+             config->access_log.line, config->access_log.file, strerrordesc_np(reason), who);
+    return false;
+}
+
+/* With what it writes to. */
+static bool start_writer(access_output_t *output, const config_t *config, server_error_t *error)
+{
+    const char *path = config->access_log.file;
     line_writer_settings_t settings = {.name = "access-log",
-                                       .fd = output->path == NULL ? STDOUT_FILENO : output->fd,
-                                       .path = output->path,
+                                       .fd = STDOUT_FILENO,
+                                       .path = path,
                                        .max_bytes = QUEUE_BYTES,
                                        .gather_ms = GATHER_MS,
                                        .lost = &lost_total,
                                        .on_event = on_writer_event};
+    if (path != NULL) {
+        output->path = strdup(path);
+        if (output->path == NULL)
+            return fail_memory(error);
+        settings.fd = line_writer_open(path);
+        if (settings.fd == -1)
+            return fail_open(config, errno, error);
+    }
     output->writer = line_writer_new(&settings);
     if (output->writer != NULL)
-        output->fd = -1;
-    return output->writer != NULL;
+        return true;
+    if (path != NULL)
+        close(settings.fd);
+    return fail_memory(error);
+}
+
+access_output_t *access_output_start(const config_t *config, server_error_t *error)
+{
+    config_log_target_t target = config->access_log.target;
+    access_output_t *output = calloc(1, sizeof(*output));
+    if (output == NULL) {
+        (void)fail_memory(error);
+        return NULL;
+    }
+    output->target = target;
+    output->is_among_events =
+        target == CONFIG_LOG_STDERR || (target == CONFIG_LOG_STDOUT && stdout_is_stderr());
+    if (output->is_among_events || start_writer(output, config, error))
+        return output;
+    access_output_free(output);
+    return NULL;
 }
 
 bool access_output_is_wanted(const access_output_t *output, const config_access_log_t *wanted)

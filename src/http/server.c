@@ -216,8 +216,7 @@ server_t *server_open(const config_t *config, server_sockets_t passed, server_er
         return NULL;
     }
     server->max_connections = MAX_CONNECTIONS;
-    if (!open_listeners(server, config, passed, error) ||
-        !access_log_open(&server->access_log, config, error)) {
+    if (!open_listeners(server, config, passed, error)) {
         server_close(server);
         return NULL;
     }
@@ -248,15 +247,22 @@ bool server_start(server_t *server, introspector_t *introspector, unsigned threa
         snprintf(error->text, sizeof(error->text), "out of memory or random numbers");
         return false;
     }
-    if (!access_log_start(&server->access_log)) {
-        snprintf(error->text, sizeof(error->text), "cannot start the access log: out of memory or threads");
+    access_sink_t *access_sink;
+    if (!access_log_prepare(&server->access_log, introspector_config(introspector), &access_sink, error))
         return false;
-    }
+    (void)access_log_change(&server->access_log, access_sink);
     atomic_store(&server->reloads.applied_s, clock_now_s());
     if (!start_workers(server, threads, error))
         return false;
     log_listeners("listening", &server->listeners, &(listener_set_t){0});
     return true;
+}
+
+static void free_setups(const server_t *server, worker_setup_t **setups)
+{
+    for (size_t i = 0; setups != NULL && i < server->worker_count; i++)
+        worker_setup_free(setups[i]);
+    free(setups);
 }
 
 /* One setup a worker, in their order. NULL when not all can be had. */
@@ -272,9 +278,7 @@ static worker_setup_t **new_setups(const server_t *server, const listener_set_t 
     }
     if (is_complete)
         return setups;
-    for (size_t i = 0; setups != NULL && i < server->worker_count; i++)
-        worker_setup_free(setups[i]);
-    free(setups);
+    free_setups(server, setups);
     return NULL;
 }
 
@@ -284,16 +288,14 @@ bool server_reload(server_t *server, introspector_t *introspector, server_error_
     const listener_sources_t sources = {.present = &server->listeners, .passed = &server->passed};
     listener_set_t listeners;
     access_sink_t *access_sink;
-    if (!access_log_prepare(&server->access_log, config, &access_sink, error))
+    if (!listener_set_open(&listeners, config, &sources, error))
         return false;
-    if (!listener_set_open(&listeners, config, &sources, error)) {
-        access_log_discard(&server->access_log, access_sink);
-        return false;
-    }
     worker_setup_t **setups = new_setups(server, &listeners, introspector);
-    if (setups == NULL) {
+    if (setups == NULL)
         snprintf(error->text, sizeof(error->text), "out of memory or descriptors");
-        access_log_discard(&server->access_log, access_sink);
+    /* The last that can fail: a file that was created stays. */
+    if (setups == NULL || !access_log_prepare(&server->access_log, config, &access_sink, error)) {
+        free_setups(server, setups);
         listener_set_close(&listeners);
         return false;
     }

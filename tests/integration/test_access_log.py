@@ -6,12 +6,13 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import tempfile
 
 import pytest
 
 from harness import expect, tokens
-from harness.confined import GID, UID, Starter, threads
+from harness.confined import GID, UID, Starter, give, threads
 from harness.endpoint import FORM, PROTOCOLS, Endpoint, Sent, basic, form_body
 from harness.load import Load
 from harness.metrics import Metrics
@@ -259,7 +260,8 @@ def test_file_that_cannot_be_opened(world, directory):
         config = world.config(listen=[{"address": f"127.0.0.1:{free_port()}"}], access_log={"file": file})
         server = Server(directory, config, world.files).start()
         assert server.wait() == EXIT_OSERR
-        said = rf"introspectd: \S+/introspectd\.yaml:\d+: access_log\.file: cannot be opened for writing: {problem}\n"
+        path = re.escape(f"{directory}/{file}")
+        said = rf"introspectd: \S+/introspectd\.yaml:\d+: access_log\.file: {path}: cannot be opened for writing: {problem}\n"
         assert re.fullmatch(said, server.stderr()), server.stderr()
 
 
@@ -341,7 +343,7 @@ def test_reloads(world, start_server):
     ask()
     other.wait_for(1)
     error = reloads.refuse_config(lambda config: config.update(access_log={"file": "none/access.log"}))
-    assert "access_log.file: cannot be opened for writing: No such file or directory" in error
+    assert error.endswith("/none/access.log: cannot be opened for writing: No such file or directory"), error
     ask()
     other.wait_for(2)
     reloads.accept_config(lambda config: config.pop("access_log"))
@@ -367,6 +369,43 @@ def test_reloads_under_load(world, start, tmp_path):
     started.server.stop()
     counts = [len(AccessLog(started, name).lines()) for name in names]
     assert sum(counts) == load.answered(), counts
+
+
+def test_reload_keeps_the_count_of_what_is_left_out(world, start):
+    """A config that asks for the same does not begin the second anew, nor forget whom it held back."""
+    started = start(max_per_second=1)
+    reloads, h1 = Reloads(started.server), started.endpoints["h1"]
+    sent = 100
+    introspect_often(h1, world.token(), world.rfc, sent)
+    for _ in range(3):
+        reloads.accepted(reloads.hang_up, "signal")
+
+    def all_are_accounted_for():
+        nonlocal sent
+        sent += 1
+        h1.introspect("one more", world.rfc)
+        # The last line may be on its way.
+        return sum(1 + line.get("left_out", 0) for line in started.log.lines()) >= sent - 1
+
+    wait_until(all_are_accounted_for, every_s=1.1)
+
+
+def test_refused_reload_leaves_nothing(world, start_server):
+    """What is refused for another reason has made neither a file nor a thread."""
+    started = start_server()
+    reloads = Reloads(started.server)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        def change(config):
+            config["listen"].append({"address": address})
+            config["access_log"] = {"file": "access.log"}
+
+        assert "Address already in use" in reloads.refuse_config(change)
+        assert not AccessLog(started).path.exists()
+        assert not any(thread["Name"] == ["access-log"] for thread in threads(started.server.process.pid))
 
 
 # Trouble
@@ -405,7 +444,34 @@ def test_end_while_nobody_reads(world, start, tmp_path):
     introspect_often(started.endpoints["h1"], world.token(), world.rfc, 1000)
     started.server.stop()
     assert started.server.find_log(event="stopped")
+    assert_rest_was_told(started.server, reader, 1000)
+
+
+def assert_rest_was_told(server, reader, count):
+    """Of so many lines those that are not in the FIFO are lost, and that is told."""
+    text = b""
+    while True:
+        try:
+            got = os.read(reader, 1 << 16)
+        except BlockingIOError:
+            break
+        if got == b"":
+            break
+        text += got
     os.close(reader)
+    (event,) = server.find_log(event="access_log_lines_lost")
+    assert event["level"] == "error" and event["lost"] == count - text.count(b"\n") > 0, event
+
+
+def test_reload_while_nobody_reads(world, start, tmp_path):
+    """What the log that goes could not write is told then."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    started = start(name=str(fifo))
+    introspect_often(started.endpoints["h1"], world.token(), world.rfc, 1000)
+    Reloads(started.server).accept_config(lambda config: config.update(access_log={"file": "access.log"}))
+    assert_rest_was_told(started.server, reader, 1000)
 
 
 def test_full_disk(world, start):
@@ -467,7 +533,7 @@ def starter(world):
 
 @needs_root
 def test_file_of_a_user(world, starter):
-    """It is created before root is given up, for the user, who opens it again."""
+    """The user creates it, and opens it again."""
     server = starter.start(world.config(user=f"{UID}:{GID}", access_log={"file": "access.log"}), owner=(UID, GID))
     starter.server = server
     log = AccessLog(starter)
@@ -483,32 +549,71 @@ def test_file_of_a_user(world, starter):
     log.wait_for(1)
 
 
+def assert_refused_to_the_user(world, directory, path):
+    """A start as root whose user may not open path."""
+    config = world.config(
+        listen=[{"address": f"127.0.0.1:{free_port()}"}], user=f"{UID}:{GID}", access_log={"file": str(path)}
+    )
+    server = Server(directory, config, world.files)
+    give(directory, UID, GID)
+    server.start()
+    assert server.wait() == EXIT_OSERR
+    said = rf"access_log\.file: {re.escape(str(directory / path))}: cannot be opened for writing: Permission denied for uid {UID}, gid {GID}\n"
+    assert re.fullmatch(rf"introspectd: \S+/introspectd\.yaml:\d+: {said}", server.stderr()), server.stderr()
+
+
+@pytest.fixture
+def root_directory():
+    """That others may pass through, and write nothing in."""
+    with tempfile.TemporaryDirectory(prefix="introspectd-") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
 @needs_root
-def test_file_that_only_root_may_open(world, starter, tmp_path):
-    """It is told at the start; then the old file goes on."""
-    path = tmp_path / "access.log"
-    path.touch(mode=0o600)
-    server = starter.start(world.config(user=f"{UID}:{GID}", access_log={"file": str(path)}), owner=(UID, GID))
-    starter.server = server
+def test_file_that_only_root_may_open(world, directory, root_directory):
+    """What SIGUSR1 could not open is not opened at the start either."""
+    assert_refused_to_the_user(world, directory, root_directory / "access.log")
+    assert not list(root_directory.iterdir())
+    path = root_directory / "there.log"
+    path.touch(mode=0o640)
+    assert_refused_to_the_user(world, directory, path)
+    assert (path.stat().st_uid, path.stat().st_size) == (0, 0)
+
+
+@needs_root
+def test_file_that_was_made_for_the_user(world, starter, root_directory):
+    """As logrotate's `create 0640 USER GROUP` does it, in a directory that is root's."""
+    path = root_directory / "access.log"
+
+    def create():
+        path.touch(mode=0o640)
+        os.chown(path, UID, GID)
+
+    create()
+    config = world.config(user=f"{UID}:{GID}", access_log={"file": str(path)})
+    starter.server = starter.start(config, owner=(UID, GID))
     log = AccessLog(starter, path)
-    (event,) = server.find_log(event="config_note")
-    assert f"{path} cannot be opened again on SIGUSR1 by user (uid {UID}" in event["note"], event
-    server.signal(signal.SIGUSR1)
-    wait_until(lambda: server.find_log(event="access_log_reopen_failed", error="Permission denied"))
+    assert not starter.server.find_log(event="config_note")
     expect.is_active(starter.endpoints["h1"].introspect(world.token(), world.rfc))
     log.wait_for(1)
-    assert path.stat().st_uid == 0
+    os.rename(path, root_directory / "access.log.1")
+    starter.server.signal(signal.SIGUSR1)
+    wait_until(lambda: starter.server.find_log(event="access_log_reopen_failed", error="Permission denied"))
+    create()
+    starter.server.signal(signal.SIGUSR1)
+    wait_until(lambda: starter.server.find_log(event="access_log_reopened"))
+    expect.is_active(starter.endpoints["h1"].introspect(world.token(), world.rfc))
+    log.wait_for(1)
 
 
 @needs_root
-def test_root_follows_no_link(world, directory, tmp_path):
-    """Who may write into the directory could have root open a file of its choice."""
-    target = tmp_path / "target"
+@pytest.mark.parametrize("file", ["link", "sub/access.log"])
+def test_root_opens_nothing_that_the_user_may_not(world, directory, root_directory, file):
+    """Who may write into the directory could otherwise have root make or open a file of its choice."""
+    target = root_directory / "target"
     target.write_text("")
-    (directory / "access.log").symlink_to(target)
-    config = world.config(
-        listen=[{"address": f"127.0.0.1:{free_port()}"}], user=f"{UID}:{GID}", access_log={"file": "access.log"}
-    )
-    server = Server(directory, config, world.files).start()
-    assert server.wait() == EXIT_OSERR
-    assert "access_log.file: cannot be opened for writing: Too many levels of symbolic links" in server.stderr()
+    (directory / "link").symlink_to(target)
+    (directory / "sub").symlink_to(root_directory)
+    assert_refused_to_the_user(world, directory, file)
+    assert list(root_directory.iterdir()) == [target] and target.stat().st_uid == 0

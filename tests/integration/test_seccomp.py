@@ -167,7 +167,7 @@ def test_access_log_that_comes_later(world, starter):
     server = start(starter, world.config())
     reloads = Reloads(server)
     error = reloads.refuse_config(lambda config: config.update(access_log={"file": "access.log"}))
-    assert "access_log.file: cannot be opened for writing: Operation not permitted" in error
+    assert error.endswith("/access.log: cannot be opened for writing: Operation not permitted"), error
     assert not (starter.directory / "access.log").exists()
     reloads.accept_config(lambda config: config.update(access_log={"file": "stderr"}))
     starter.endpoints["h1"].introspect(world.token(), world.rfc)

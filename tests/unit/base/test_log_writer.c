@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,12 +235,90 @@ static void test_nowhere_to_write(void **state)
     run_apart(nowhere_to_write);
 }
 
+/* Lines of another kind that nobody reads leave room for events. */
+static int events_are_not_crowded_out(void)
+{
+    enum { OTHERS = 10000, EVENTS = 50 };
+    FILE *stream = fdopen(take_standard_error(), "r");
+    pthread_t reader;
+    reading_t reading = {.stream = stream};
+    char text[LONG_TEXT + 1];
+    memset(text, 'a', LONG_TEXT);
+    text[LONG_TEXT] = '\0';
+    char other[LONG_TEXT + 32];
+    int other_len = snprintf(other, sizeof(other), "{\"text\":\"%s\"}\n", text);
+    unsigned refused = 0;
+    REQUIRE(stream != NULL && log_start_writer());
+    /* More than the pipe and both buffers hold. */
+    for (int i = 0; i < OTHERS; i++)
+        refused += !log_write_line((slice_t){other, (size_t)other_len});
+    REQUIRE(refused > 0);
+    text[0] = 'b';
+    for (int i = 0; i < EVENTS; i++)
+        log_event(LOG_LEVEL_INFO, "needed", json_pack("{s:s}", "text", text));
+    REQUIRE(log_lost_total() == 0);
+    REQUIRE(pthread_create(&reader, NULL, read_lines, &reading) == 0);
+    log_stop_writer();
+    close(STDERR_FILENO);
+    pthread_join(reader, NULL);
+    REQUIRE(reading.is_good && reading.seen[1] == EVENTS);
+    /* They count for whoever wrote them, and are told all the same. */
+    REQUIRE(log_lost_total() == 0 && reading.lost_told == refused);
+    fclose(stream);
+    return 0;
+}
+
+static void test_events_are_not_crowded_out(void **state)
+{
+    (void)state;
+    run_apart(events_are_not_crowded_out);
+}
+
+static void *log_until_told(void *data)
+{
+    const atomic_bool *is_over = data;
+    while (!atomic_load(is_over))
+        log_event(LOG_LEVEL_INFO, "late", NULL);
+    return NULL;
+}
+
+/* A thread that somebody left behind may log at any time. */
+static int threads_log_on_past_the_end(void)
+{
+    enum { TURNS = 200 };
+    pthread_t threads[THREADS];
+    atomic_bool is_over = false;
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    REQUIRE(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    for (int i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, log_until_told, &is_over) == 0);
+    for (int i = 0; i < TURNS; i++) {
+        REQUIRE(log_start_writer());
+        usleep(1000);
+        log_stop_writer();
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    return 0;
+}
+
+static void test_threads_log_on_past_the_end(void **state)
+{
+    (void)state;
+    run_apart(threads_log_on_past_the_end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines_stay_in_order),      cmocka_unit_test(test_flushed_lines_are_out),
-        cmocka_unit_test(test_threads_lines_stay_whole), cmocka_unit_test(test_nobody_reads),
+        cmocka_unit_test(test_lines_stay_in_order),
+        cmocka_unit_test(test_flushed_lines_are_out),
+        cmocka_unit_test(test_threads_lines_stay_whole),
+        cmocka_unit_test(test_nobody_reads),
         cmocka_unit_test(test_nowhere_to_write),
+        cmocka_unit_test(test_events_are_not_crowded_out),
+        cmocka_unit_test(test_threads_log_on_past_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
