@@ -164,8 +164,9 @@ config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_d
     __attribute__((warn_unused_result));
 /*
  * Loads of path what says where the admin listener is, and opens no other file: for whoever may not read the
- * secrets. Of the rest the top level's keys are looked at. In the config that is given file, has_admin,
- * has_default_admin and admin are filled, and nothing else. NULL with *error filled.
+ * secrets, or asks a process that goes on by the config before this one. The rest is not looked at, as long
+ * as it is YAML. In the config that is given file, has_admin, has_default_admin and admin are filled, and
+ * nothing else. NULL with *error filled.
  */
 config_t *config_load_admin(const char *path, config_error_t *error) __attribute__((warn_unused_result));
 

@@ -92,10 +92,22 @@ int64_t server_ms_since_turn(const server_t *server);
 void server_announce_stop(server_t *server);
 
 /*
- * Stops accepting, lets what is in flight finish for at most the config's shutdown_timeout, then closes what
- * is left and frees everything. Returns when all threads have ended. The number of requests that were cut off
- * is returned.
+ * Stops accepting, and lets what is in flight finish for at most the config's shutdown_timeout, then closes
+ * what is left. Does not wait for that: server_finish_stop does. The logs may be reopened meanwhile, and
+ * nothing be reloaded.
  */
-size_t server_stop(server_t *server);
+void server_begin_stop(server_t *server);
+
+/* Whether that is over, so that server_finish_stop has nothing to wait for but what is done at once. */
+bool server_has_stopped(server_t *server);
+
+/* Has what is still in flight closed now. */
+void server_cut_off(server_t *server);
+
+/*
+ * Waits for the end of what server_begin_stop has begun, and of all threads, then frees everything. The
+ * number of requests that were cut off is returned.
+ */
+size_t server_finish_stop(server_t *server);
 
 #endif

@@ -11,7 +11,8 @@ static const char USAGE[] =
     "       introspectd health --address ADDRESS [--live]\n"
     "\n"
     "Asks a running introspectd on this machine whether it is ready for requests, for a container's health\n"
-    "check. Of the config the admin listener's address is read, and no other file is.\n"
+    "check. Of the config only `admin` is looked at, and no other file is read. It is the config as it is now:\n"
+    "where it may be edited beneath the running process, which goes on by the last good one, ask by --address.\n"
     "\n"
     "  --config FILE      the YAML config of the one to ask\n"
     "  --address ADDRESS  its admin listener: IPv4:PORT, [IPv6]:PORT or unix:PATH\n"
@@ -124,7 +125,9 @@ static int ask_by_config(const options_t *options)
         return fail(error.text);
     int status;
     if (!config->has_admin)
-        status = fail("the config has `admin: none`, so there is nothing to ask");
+        status =
+            fail("the config has `admin: none`, so there is nothing to ask: take another HEALTHCHECK, or "
+                 "name the admin listener of another config by --address");
     else if (config->admin.unix_path == NULL && config->admin.port == 0)
         status = fail("the config's admin listener takes any port: name the one it has by --address");
     else

@@ -2,8 +2,11 @@
 
 #include "introspectd/json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct command {
     const char *name;
@@ -32,8 +35,30 @@ static void print_usage(FILE *out)
     fputs("\n`introspectd COMMAND --help` describes a command; --version prints the version.\n", out);
 }
 
+/*
+ * Fills the place of a standard descriptor that the process was started without, so that no file or socket of
+ * ours gets there and hears what is written to it. Open the wrong way round, it still fails what is read from
+ * it or written to it, as a closed one does.
+ */
+static bool fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+            continue;
+        /* The lowest place that is free is this one. */
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!fill_standard_descriptors()) {
+        fputs("introspectd: /dev/null cannot be opened in the place of a closed standard descriptor\n",
+              stderr);
+        return EXIT_OSERR;
+    }
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;

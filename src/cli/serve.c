@@ -19,7 +19,8 @@ static const char USAGE[] =
     "\n"
     "Runs the introspection endpoint until SIGTERM or SIGINT. SIGHUP, or a change of the config or of a file\n"
     "that it names, makes it take everything anew; while something is wrong with that, it goes on as it was.\n"
-    "SIGUSR1 makes it open the access log's file anew.\n"
+    "SIGUSR1 makes it open the access log's file anew. A further SIGTERM or SIGINT ends what it waits for in the\n"
+    "end: first the drain_delay, if there is one, then the requests in flight.\n"
     "\n"
     "  --config FILE  the YAML config\n"
     "  --help         this text\n"
@@ -27,6 +28,9 @@ static const char USAGE[] =
     "\n"
     "Logs JSON lines to standard error. Exit status: 0 after a clean stop, 78 for a bad config,\n"
     "71 when it cannot start (a port in use, for example), 77 when it may not become the config's user.\n";
+
+/* How long a thread's end may go unnoticed in a stop. */
+enum { STOP_TURN_MS = 20 };
 
 /* As the process was started. */
 static bool hangup_is_ignored;
@@ -112,6 +116,26 @@ static void wait_for_drain_delay(server_t *server, int signal_fd, int64_t delay_
     }
 }
 
+/* Lets what is in flight finish, or ends it when another signal asks for the end. How many were cut off. */
+static size_t stop(server_t *server, int signal_fd)
+{
+    server_begin_stop(server);
+    while (!server_has_stopped(server)) {
+        struct pollfd fds[] = {{.fd = signal_fd, .events = POLLIN}};
+        int signal_number;
+        (void)poll(fds, 1, STOP_TURN_MS);
+        wish_t wish = next_wish(signal_fd, &signal_number);
+        if (wish == WISH_REOPEN_LOGS)
+            server_reopen_logs(server);
+        if (wish != WISH_STOP)
+            continue;
+        log_event(LOG_LEVEL_WARN, "stopping_at_once",
+                  json_pack("{s:s}", "signal", sigabbrev_np(signal_number)));
+        server_cut_off(server);
+    }
+    return server_finish_stop(server);
+}
+
 static void log_started(const reload_t *reload, uint64_t max_open_files)
 {
     const config_t *config = introspector_config(reload->present);
@@ -134,7 +158,7 @@ static void serve_until_stopped(reload_t *reload, int signal_fd)
         json_pack("{s:s, s:I}", "signal", sigabbrev_np(received), "drain_delay_s", (json_int_t)delay_s));
     server_announce_stop(reload->server);
     wait_for_drain_delay(reload->server, signal_fd, delay_s);
-    size_t cut_off_count = server_stop(reload->server);
+    size_t cut_off_count = stop(reload->server, signal_fd);
     log_event(cut_off_count == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "stopped",
               json_pack("{s:I}", "requests_cut_off", (json_int_t)cut_off_count));
 }

@@ -1,6 +1,5 @@
 #include "systemd.h"
 
-#include "introspectd/clock.h"
 #include "introspectd/log.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -21,6 +21,10 @@ enum {
     SEND_TIMEOUT_S = 1,
     /* When it is looked again whether a loop that is stuck has gone on. */
     STUCK_WAIT_MS = 100,
+    /* When a sign of life that did not go is tried again. */
+    RETRY_MS = 1000,
+    /* Half of it is a millisecond, in which the main thread can do something else. */
+    MIN_WATCHDOG_MS = 2,
     /* What the end takes beside the drain. */
     STOP_MARGIN_S = 5
 };
@@ -113,9 +117,12 @@ static int connect_to(const char *path)
     return fd;
 }
 
-static void log_failure(int error)
+static void note_sent(systemd_t *systemd, bool is_sent)
 {
-    log_event(LOG_LEVEL_WARN, "supervisor_not_told", json_pack("{s:s}", "error", strerror(error)));
+    int error = errno;
+    if (!is_sent && !systemd->is_unheard)
+        log_event(LOG_LEVEL_WARN, "supervisor_not_told", json_pack("{s:s}", "error", strerror(error)));
+    systemd->is_unheard = !is_sent;
 }
 
 static void take_notify_socket(systemd_t *systemd)
@@ -125,15 +132,20 @@ static void take_notify_socket(systemd_t *systemd)
         return;
     systemd->notify_fd = connect_to(path);
     if (systemd->notify_fd == -1)
-        log_failure(errno);
+        note_sent(systemd, false);
+    else
+        memcpy(systemd->notify_path, path, strlen(path) + 1);
 }
 
 static void take_watchdog(systemd_t *systemd)
 {
     int64_t watchdog_us;
     const char *pid = getenv("WATCHDOG_PID");
-    if ((pid == NULL || is_ours(pid)) && parse(getenv("WATCHDOG_USEC"), INT64_MAX, &watchdog_us))
-        systemd->watchdog_ms = watchdog_us / 1000;
+    if ((pid == NULL || is_ours(pid)) && parse(getenv("WATCHDOG_USEC"), INT64_MAX, &watchdog_us) &&
+        watchdog_us > 0) {
+        int64_t watchdog_ms = watchdog_us / 1000;
+        systemd->watchdog_ms = watchdog_ms > MIN_WATCHDOG_MS ? watchdog_ms : MIN_WATCHDOG_MS;
+    }
 }
 
 static void clean_environment(void)
@@ -165,10 +177,33 @@ void systemd_deinit(systemd_t *systemd)
     *systemd = (systemd_t){.notify_fd = -1};
 }
 
-static void tell(const systemd_t *systemd, const char *message)
+static bool send_message(const systemd_t *systemd, const char *message)
 {
-    if (systemd->notify_fd != -1 && send(systemd->notify_fd, message, strlen(message), MSG_NOSIGNAL) < 0)
-        log_failure(errno);
+    return send(systemd->notify_fd, message, strlen(message), MSG_NOSIGNAL) >= 0;
+}
+
+/* The supervisor's socket may have been made anew, as when it was restarted. */
+static bool connect_again(systemd_t *systemd)
+{
+    if (errno != ECONNREFUSED && errno != ENOTCONN)
+        return false;
+    int fd = connect_to(systemd->notify_path);
+    if (fd == -1)
+        return false;
+    close(systemd->notify_fd);
+    systemd->notify_fd = fd;
+    return true;
+}
+
+/* Whether the message went. */
+static bool tell(systemd_t *systemd, const char *message)
+{
+    if (systemd->notify_fd == -1)
+        return false;
+    bool is_sent =
+        send_message(systemd, message) || (connect_again(systemd) && send_message(systemd, message));
+    note_sent(systemd, is_sent);
+    return is_sent;
 }
 
 void systemd_tell_ready(systemd_t *systemd, const char *refusal)
@@ -176,15 +211,23 @@ void systemd_tell_ready(systemd_t *systemd, const char *refusal)
     char message[MESSAGE_SIZE];
     snprintf(message, sizeof(message), "READY=1\nSTATUS=serving%s%s",
              refusal == NULL ? "" : "; refused: ", refusal == NULL ? "" : refusal);
-    tell(systemd, message);
+    (void)tell(systemd, message);
+}
+
+/* The clock that the protocol names; clock_monotonic_us goes on while the machine sleeps. */
+static int64_t protocol_time_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 void systemd_tell_reloading(systemd_t *systemd)
 {
     char message[MESSAGE_SIZE];
     snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
-             clock_monotonic_us());
-    tell(systemd, message);
+             protocol_time_us());
+    (void)tell(systemd, message);
 }
 
 void systemd_tell_stopping(systemd_t *systemd, int64_t timeout_s)
@@ -195,7 +238,7 @@ void systemd_tell_stopping(systemd_t *systemd, int64_t timeout_s)
                        "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64 "\nSTATUS=stopping", timeout_us);
     if (systemd->watchdog_ms != 0)
         snprintf(message + len, sizeof(message) - (size_t)len, "\nWATCHDOG_USEC=%" PRId64, timeout_us);
-    tell(systemd, message);
+    (void)tell(systemd, message);
 }
 
 int systemd_feed_watchdog(systemd_t *systemd, const server_t *server, int64_t now_ms)
@@ -208,7 +251,8 @@ int systemd_feed_watchdog(systemd_t *systemd, const server_t *server, int64_t no
         return next_ms - now_ms < INT_MAX ? (int)(next_ms - now_ms) : INT_MAX;
     if (server_ms_since_turn(server) > SERVER_LONGEST_TURN_MS + period_ms)
         return STUCK_WAIT_MS;
-    tell(systemd, "WATCHDOG=1");
+    if (!tell(systemd, "WATCHDOG=1"))
+        return period_ms < RETRY_MS ? (int)period_ms : RETRY_MS;
     systemd->fed_ms = now_ms;
     return period_ms < INT_MAX ? (int)period_ms : INT_MAX;
 }

@@ -10,10 +10,14 @@
 
 #include "introspectd/server.h"
 
+#include <sys/un.h>
+
 enum { SYSTEMD_MAX_SOCKETS = 128, SYSTEMD_ERROR_SIZE = 256 };
 
 typedef struct systemd {
-    int notify_fd;       /* -1: nobody is told anything */
+    int notify_fd;                                                    /* -1: nobody is told anything */
+    char notify_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* where it goes, `@` for a NUL */
+    bool is_unheard;     /* the last message did not go, which was logged */
     int64_t watchdog_ms; /* within which a sign of life is awaited; 0: none is */
     int64_t fed_ms;      /* when the last one was given */
     server_socket_t sockets[SYSTEMD_MAX_SOCKETS];
@@ -28,6 +32,11 @@ typedef struct systemd {
  */
 bool systemd_init(systemd_t *systemd, char *error) __attribute__((warn_unused_result));
 void systemd_deinit(systemd_t *systemd);
+
+/*
+ * What follows tells the supervisor. When it has made its socket anew it is connected to again; a message
+ * that does not go is lost, and the first of several is logged.
+ */
 
 /* The server serves, by the newest config that it could take; why not by a newer one (NULL: there is none).
  */

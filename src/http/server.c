@@ -169,11 +169,15 @@ static void log_listeners(const char *event, const listener_set_t *set, const li
     }
 }
 
-static size_t stop_workers(worker_t **workers, size_t count, int64_t timeout_ms)
+static void request_stop(worker_t **workers, size_t count, int64_t timeout_ms)
 {
-    size_t cut_off_count = 0;
     for (size_t i = 0; i < count; i++)
         worker_request_stop(workers[i], timeout_ms);
+}
+
+static size_t join(worker_t **workers, size_t count)
+{
+    size_t cut_off_count = 0;
     for (size_t i = 0; i < count; i++)
         cut_off_count += worker_join(workers[i]);
     return cut_off_count;
@@ -233,7 +237,8 @@ void server_close(server_t *server)
 {
     if (server == NULL)
         return;
-    stop_workers(server->workers, server->worker_count, 0);
+    request_stop(server->workers, server->worker_count, 0);
+    join(server->workers, server->worker_count);
     server_free(server);
 }
 
@@ -362,18 +367,38 @@ void server_announce_stop(server_t *server)
         worker_announce_stop(server->workers[i]);
 }
 
-size_t server_stop(server_t *server)
+void server_begin_stop(server_t *server)
 {
     const config_t *config = introspector_config(server->introspector);
-    size_t request_worker_count = server->worker_count - 1;
     server_announce_stop(server);
     /* Whoever connects from now on is refused, and may go to another instance. */
     for (size_t i = 0; i < server->listeners.public_count; i++)
         listener_stop(&server->listeners.listeners[i]);
-    size_t cut_off_count =
-        stop_workers(server->workers, request_worker_count, config->shutdown_timeout_s * 1000);
+    request_stop(server->workers, server->worker_count - 1, config->shutdown_timeout_s * 1000);
+}
+
+bool server_has_stopped(server_t *server)
+{
+    for (size_t i = 0; i + 1 < server->worker_count; i++) {
+        if (!worker_has_ended(server->workers[i]))
+            return false;
+    }
+    return true;
+}
+
+void server_cut_off(server_t *server)
+{
+    for (size_t i = 0; i + 1 < server->worker_count; i++)
+        worker_cut_off(server->workers[i]);
+}
+
+size_t server_finish_stop(server_t *server)
+{
+    size_t request_worker_count = server->worker_count - 1;
+    size_t cut_off_count = join(server->workers, request_worker_count);
     /* Probes are answered until the last request is. */
-    stop_workers(server->workers + request_worker_count, 1, 0);
+    request_stop(server->workers + request_worker_count, 1, 0);
+    join(server->workers + request_worker_count, 1);
     server_free(server);
     return cut_off_count;
 }

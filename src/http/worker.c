@@ -362,7 +362,8 @@ static void drain(worker_t *worker)
 {
     start_draining(worker);
     int64_t drained_ms = 0;
-    while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms) {
+    while (worker->connections.count > 0 && drained_ms < worker->drain_timeout_ms &&
+           !atomic_load_explicit(&worker->is_to_cut_off, memory_order_relaxed)) {
         turn(worker, DRAIN_TURN_MS);
         drained_ms = clock_monotonic_ms() - worker->drain_started_ms;
     }
@@ -442,6 +443,18 @@ void worker_request_stop(worker_t *worker, int64_t timeout_ms)
     worker->drain_timeout_ms = timeout_ms;
     /* The last that is done to the worker from here: its thread may take its loop down right after. */
     h2o_multithread_send_message(&worker->receiver, &worker->stop_message);
+}
+
+void worker_cut_off(worker_t *worker)
+{
+    atomic_store_explicit(&worker->is_to_cut_off, true, memory_order_relaxed);
+}
+
+bool worker_has_ended(worker_t *worker)
+{
+    if (worker->thread_is_started && pthread_tryjoin_np(worker->thread, NULL) == 0)
+        worker->thread_is_started = false;
+    return !worker->thread_is_started;
 }
 
 size_t worker_join(worker_t *worker)

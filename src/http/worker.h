@@ -2,8 +2,8 @@
  * worker: one thread with one event loop: accepts, serves, changes its setup, drains.
  *
  * Everything in it belongs to its thread once that runs, the library's config included; others only call
- * worker_change and worker_request_stop. Created, joined and freed by the server's starting and stopping
- * thread.
+ * worker_change, worker_request_stop and worker_cut_off. Created, joined and freed by the server's starting
+ * and stopping thread.
  */
 #ifndef INTROSPECTD_HTTP_WORKER_H
 #define INTROSPECTD_HTTP_WORKER_H
@@ -48,6 +48,7 @@ struct worker {
     miss_marker_t change_marker; /* behind that in the queue */
     h2o_multithread_message_t stop_message;
     bool stop_is_requested;
+    _Atomic bool is_to_cut_off; /* whatever is left of the drain's time */
     int64_t drain_started_ms;   /* 0: serves */
     int64_t close_idle_next_ms; /* when connection_set_close_idle is due, in a drain */
     int64_t drain_timeout_ms;
@@ -89,6 +90,13 @@ void worker_announce_stop(worker_t *worker);
  * effect on a thread that was not started. Any thread; call once, and no worker_change after.
  */
 void worker_request_stop(worker_t *worker, int64_t timeout_ms);
+
+/* Has what is left of the drain, now or once it begins, not waited for. Any thread; the worker is not freed.
+ */
+void worker_cut_off(worker_t *worker);
+
+/* Whether the thread has ended, or none was started. worker_join is called all the same. */
+bool worker_has_ended(worker_t *worker);
 
 /* Waits for the thread's end. The number of requests that were cut off. */
 size_t worker_join(worker_t *worker);

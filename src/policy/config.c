@@ -222,7 +222,7 @@ config_t *config_load(const char *path, config_file_cb *on_file, void *on_file_d
     return loader.config;
 }
 
-/* What config_load does, as far as to the admin listener. */
+/* What config_load does for the admin listener. */
 static bool read_admin_only(config_loader_t *loader)
 {
     loader->config->file = strdup(loader->file);
@@ -232,8 +232,8 @@ static bool read_admin_only(config_loader_t *loader)
         return false;
     yaml_tree_node_t id = yaml_tree_root(loader->tree);
     config_node_t root = {.id = id, .line = yaml_tree_line(loader->tree, id)};
-    config_node_t values[KEY_COUNT];
-    return config_keys(loader, &root, KEYS, KEY_COUNT, values) && config_read_admin(loader, &values[ADMIN]);
+    config_node_t admin;
+    return config_find(loader, &root, KEYS[ADMIN].name, &admin) && config_read_admin(loader, &admin);
 }
 
 config_t *config_load_admin(const char *path, config_error_t *error)

@@ -77,6 +77,13 @@ enum { CONFIG_MAX_KEYS = 32 };
 bool config_keys(config_loader_t *loader, const config_node_t *mapping, const config_key_t *keys,
                  size_t count, config_node_t *values) __attribute__((warn_unused_result));
 
+/*
+ * Finds the value of one key of a mapping, whatever the others are: the id 0 when it is not there. Not a
+ * mapping and a repeated key are errors.
+ */
+bool config_find(config_loader_t *loader, const config_node_t *mapping, const char *name,
+                 config_node_t *value) __attribute__((warn_unused_result));
+
 /* Checks that mapping is one whose keys are up to max different, non-empty texts; any name is legal. */
 bool config_entries(config_loader_t *loader, const config_node_t *mapping, size_t max, size_t *count)
     __attribute__((warn_unused_result));

@@ -130,6 +130,25 @@ bool config_keys(config_loader_t *loader, const config_node_t *mapping, const co
     return true;
 }
 
+bool config_find(config_loader_t *loader, const config_node_t *mapping, const char *name,
+                 config_node_t *value)
+{
+    if (!check_mapping(loader, mapping))
+        return false;
+    unsigned first_line = 0;
+    *value = (config_node_t){.parent = mapping, .key = slice_of(name), .line = mapping->line};
+    for (size_t i = 0; i < yaml_tree_count(loader->tree, mapping->id); i++) {
+        config_node_t node = config_entry_key(loader, mapping, i);
+        if (!slice_equal(node.key, slice_of(name)))
+            continue;
+        if (value->id != 0)
+            return config_fail(loader, &node, "given twice (first on line %u)", first_line);
+        first_line = node.line;
+        *value = config_entry(loader, mapping, i);
+    }
+    return true;
+}
+
 /* Quadratic, which max bounds. */
 static bool check_new(config_loader_t *loader, const config_node_t *mapping, size_t i)
 {

@@ -321,6 +321,25 @@ def test_rotation_before_the_end(world, start):
     assert len(started.log.lines()) == 10
 
 
+def test_rotation_while_requests_in_flight_are_waited_for(world, start):
+    """However long that takes, the disk is not kept full, and no line goes where nobody looks."""
+    started = start(world.config(shutdown_timeout="1h"))
+    h2c = started.endpoints["h2c"]
+    headers = [basic(world.rfc.client_id, world.rfc.secret), ("Content-Type", FORM)]
+    body = form_body(("token", world.token()))
+    with h2c.connect() as connection:
+        stream = connection.start("POST", h2c.path, headers, body[:20], ends=False)
+        connection.request("GET", h2c.path)  # once this is answered, the server has what came before
+        started.log.wait_for(1)
+        started.server.signal()
+        connection.wait_for_goaway()
+        assert len(started.log.rotate(1)) == 1
+        connection.finish(stream, body[20:])
+        expect.is_active(connection.response(stream))
+    assert started.server.wait() == 0
+    assert [line["outcome"] for line in started.log.lines()] == ["active"]
+
+
 def test_reloads(world, start_server):
     started = start_server()
     log, reloads, h1 = AccessLog(started), Reloads(started.server), started.endpoints["h1"]

@@ -14,6 +14,8 @@ from harness.http1 import request_bytes
 from harness.raw_http2 import RawHttp2
 from harness.server import wait_until
 
+LONG_TIMEOUTS = dict.fromkeys(("handshake", "request", "response", "idle"), "1h")
+
 
 def introspection(world, token=None):
     headers = [basic(world.rfc.client_id, world.rfc.secret), ("Content-Type", FORM)]
@@ -150,3 +152,36 @@ def test_stream_that_has_only_a_priority_does_not_delay_the_end(world, start_ser
         started.server.signal(signal.SIGTERM)
         assert started.server.wait(timeout_s=15) == 0
     assert started.server.find_log(event="stopped", requests_cut_off=0)
+
+
+@contextlib.contextmanager
+def draining_with_half_a_request(world, started):
+    """Beyond the delay: what is in flight is waited for, and nothing else is."""
+    headers, body = introspection(world)
+    with started.endpoints["h2c"].connect() as connection:
+        connection.start("POST", "/introspect", headers, body[:20], ends=False)
+        connection.request("GET", "/introspect")  # once this is answered, the server has what came before
+        started.server.signal()
+        connection.wait_for_goaway()
+        yield
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_another_signal_ends_the_drain(world, start_server, number):
+    started = start_server(world.config(shutdown_timeout="1h", timeouts=LONG_TIMEOUTS))
+    with draining_with_half_a_request(world, started):
+        started.server.signal(number)
+        assert started.server.wait() == 0
+    assert started.server.find_log(event="stopping_at_once", signal=number.name.removeprefix("SIG"), level="warn")
+    assert started.server.find_log(event="stopped", requests_cut_off=1)
+
+
+def test_hangup_does_not_end_the_drain(world, start_server):
+    started = start_server(world.config(shutdown_timeout="3s", timeouts=LONG_TIMEOUTS))
+    began = time.monotonic()
+    with draining_with_half_a_request(world, started):
+        started.server.signal(signal.SIGHUP)
+        assert started.server.wait() == 0
+    assert time.monotonic() - began >= 3
+    events = [event["event"] for event in started.server.log()]
+    assert events[-2:] == ["stopping", "stopped"], events

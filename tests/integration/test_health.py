@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from harness.reload import Reloads
 from harness.server import BINARY, Server, free_port, run, wait_until, write_config
 from harness.world import MAIN
 
@@ -65,6 +66,17 @@ def test_no_secret_is_needed(started, tmp_path):
     assert health("--config", config) == (0, "")
 
 
+def test_config_that_a_reload_refused(started):
+    """The process goes on as it was, and it is what is asked."""
+    Reloads(started.server).refuse_config(lambda config: config.update(clientz=config.pop("clients")))
+    assert started.admin.request("GET", "/readyz").status == 200
+    assert health("--config", started.server.config_file) == (0, "")
+    # Without the listener's address nobody can be asked.
+    started.server.config_file.write_text("admin: {")
+    assert health("--config", started.server.config_file)[0] == 1
+    assert health("--address", address_of(started)) == (0, "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_as_a_user_who_may_read_the_config_alone(started):
     directory = started.server.directory
@@ -108,7 +120,8 @@ def test_nobody_there(world, directory):
 
 def test_without_an_admin_listener(world, directory):
     status, why = health("--config", write_config(directory, world.config(admin="none")))
-    assert status == 1 and "admin: none" in why
+    assert status == 1 and "admin: none" in why and "nothing to ask" in why
+    assert "--address" in why and "HEALTHCHECK" in why
 
 
 def test_any_port(world, directory):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -204,6 +205,18 @@ def test_reloads_are_told(supervisor, new_server):
     assert told["READY"] == "1" and "serving; refused: " in told["STATUS"] and "colour: unknown key" in told["STATUS"]
 
 
+def test_reload_is_told_in_the_supervisors_time(supervisor, new_server):
+    """sd_notify(3): CLOCK_MONOTONIC, which stood still while the machine slept."""
+    offset = ["unshare", "--time", f"--boottime={10**6}", "--"]
+    if subprocess.run([*offset, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no time namespace of its own can be made here")
+    server = supervisor.start(new_server(), prefix=offset)
+    supervisor.hear()
+    before_us = time.monotonic_ns() // 1000
+    server.signal(signal.SIGHUP)
+    assert before_us <= int(supervisor.hear()["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
+
+
 @pytest.mark.parametrize("path", ["/no/such/socket", "x", "vsock:2:1234", "/" + "x" * 200])
 def test_supervisor_that_cannot_be_reached(supervisor, new_server, path):
     server = supervisor.start(new_server(), NOTIFY_SOCKET=path)
@@ -217,6 +230,29 @@ def test_supervisor_that_goes_away(world, directory, new_server):
         supervisor.hear()
     server.stop()
     assert server.find_log(event="supervisor_not_told")
+
+
+@pytest.mark.parametrize("is_abstract", [False, True])
+def test_supervisor_that_makes_its_socket_anew(directory, new_server, is_abstract):
+    with Supervisor(directory, is_abstract) as supervisor:
+        server = supervisor.start(new_server(drain_delay="5m"), WATCHDOG_USEC="500000")
+        assert supervisor.hear()["READY"] == "1"
+        assert supervisor.hear() == {"WATCHDOG": "1"}
+        supervisor.make_anew()
+        assert supervisor.hear() == {"WATCHDOG": "1"}
+        # Signs of life are tried again soon, and it is told once that they do not come.
+        supervisor.go_away()
+        wait_until(lambda: server.find_log(event="supervisor_not_told"))
+        time.sleep(1.5)
+        supervisor.come_back()
+        assert supervisor.hear() == {"WATCHDOG": "1"}
+        assert len(server.find_log(event="supervisor_not_told")) == 1
+        supervisor.make_anew()
+        server.signal()
+        while "STOPPING" not in (told := supervisor.hear()):
+            assert told == {"WATCHDOG": "1"}
+        server.signal()
+        assert server.wait() == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
@@ -265,6 +301,18 @@ def test_signs_of_life(supervisor, watched):
     while "STOPPING" not in (told := supervisor.hear()):
         assert told == {"WATCHDOG": "1"}
     assert told["WATCHDOG_USEC"] == told["EXTEND_TIMEOUT_USEC"] == "15000000"
+
+
+@pytest.mark.parametrize("time_us", [1, 999, 1999])
+def test_signs_of_life_that_are_awaited_at_once(supervisor, new_server, time_us):
+    """They are given, but do not fill the main thread's time."""
+    supervisor.start(new_server(), WATCHDOG_USEC=str(time_us))
+    assert supervisor.hear()["READY"] == "1"
+    began, count = time.monotonic(), 500
+    for _ in range(count):
+        assert supervisor.hear() == {"WATCHDOG": "1"}
+    # The socket holds some tens of them.
+    assert time.monotonic() - began > 0.8 * count / 1000
 
 
 def test_no_signs_that_nobody_asked_for(supervisor, new_server):

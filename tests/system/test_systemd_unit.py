@@ -42,6 +42,14 @@ def test_exposure(units):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+def test_there_is_a_place_for_the_access_log():
+    """All else is read-only to it; only root and the process itself may look in."""
+    text = (UNITS / "introspectd.service").read_text()
+    assert re.search("^ProtectSystem=strict$", text, re.MULTILINE)
+    assert re.search("^LogsDirectory=introspectd$", text, re.MULTILINE)
+    assert re.search("^LogsDirectoryMode=0750$", text, re.MULTILINE)
+
+
 def calls_of(set_name):
     """The system calls of one of systemd's sets, and of the sets in it."""
     done = analyze("syscall-filter", set_name)

@@ -23,12 +23,9 @@ os.execv(command[0], command)
 
 class Supervisor:
     def __init__(self, directory, is_abstract=False):
+        self.is_abstract = is_abstract
         self.path = f"@introspectd-{os.getpid()}-{id(self)}" if is_abstract else str(directory / "notify.sock")
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind("\0" + self.path[1:] if is_abstract else self.path)
-        self.notify.settimeout(20)
-        if not is_abstract:
-            os.chmod(self.path, 0o777)
+        self.come_back()
 
     def __enter__(self):
         return self
@@ -36,10 +33,27 @@ class Supervisor:
     def __exit__(self, *_):
         self.notify.close()
 
-    def start(self, server, sockets=(), **environment):
-        """Starts a Server with sockets passed to it, and these variables besides."""
+    def go_away(self):
+        self.notify.close()
+        if not self.is_abstract:
+            os.unlink(self.path)
+
+    def come_back(self):
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind("\0" + self.path[1:] if self.is_abstract else self.path)
+        self.notify.settimeout(20)
+        if not self.is_abstract:
+            os.chmod(self.path, 0o777)
+
+    def make_anew(self):
+        """Its socket, as a supervisor does that was restarted."""
+        self.go_away()
+        self.come_back()
+
+    def start(self, server, sockets=(), prefix=(), **environment):
+        """Starts a Server with sockets passed to it, and these variables besides, by prefix, a command that becomes its command."""
         fds = [passed.fileno() for passed in sockets]
-        server.prefix = [sys.executable, "-c", _LAUNCHER, ",".join(map(str, fds))]
+        server.prefix = [*prefix, sys.executable, "-c", _LAUNCHER, ",".join(map(str, fds))]
         server.pass_fds = fds
         server.environment = {**os.environ, "NOTIFY_SOCKET": self.path, **environment}
         return server.start()
