@@ -381,6 +381,45 @@ HOSTILE_CALLERS = [
     ),
 ]  # fmt: skip
 
+OPERATING = [
+    (
+        "Metrics", "Counters agree with what was asked; labels come from closed lists and the config", "Prometheus text format 0.0.4",
+        integration(
+            metrics="test_requests_by_profile_protocol_and_outcome test_durations_add_up_to_hits_and_misses"
+            " test_what_callers_say_is_no_series test_names_of_the_config_are_escaped test_fetches test_reloads",
+        ),
+    ),
+    (
+        "Status page", "Numbers that agree with the metrics; explains a token and keeps nothing of it; no other site can ask", "CSP 3",
+        integration(
+            status_page="test_they_agree_with_the_metrics test_it_says_what_the_command_says test_it_is_one_page_with_a_policy"
+            " test_nothing_of_a_token_stays_in_memory test_pages_of_other_sites test_hosts_that_may_be_somebody_elses",
+        ),
+    ),
+    (
+        "Logs", "No event loop waits for them, rotation cuts no line, what is lost is counted", "",
+        integration(
+            access_log="test_every_outcome test_rotation_under_load test_reader_that_does_not_read test_full_disk"
+            " test_nothing_that_callers_send test_root_opens_nothing_that_the_user_may_not",
+        ),
+    ),
+    (
+        "Drain", "Announced before it begins; what is in flight finishes; GOAWAY's number never increases", "9112 9.6; 9113 6.8",
+        integration(
+            drain_delay="test_everything_is_served_during_the_delay test_http1_connections_are_told_to_close"
+            " test_the_last_stream_that_was_told_of_stays_the_last test_second_signal_ends_the_delay",
+            health="test_ready test_draining test_config_that_a_reload_refused",
+        ),
+    ),
+    (
+        "Supervisors", "Passed sockets, READY, RELOADING, STOPPING, signs of life", "sd_notify(3), sd_listen_fds(3)",
+        integration(
+            systemd="test_sockets_are_taken_by_their_address test_connections_wait_for_the_next_process test_reloads_are_told"
+            " test_no_sign_of_life_while_an_event_loop_is_stuck test_supervisor_that_makes_its_socket_anew",
+        ),
+    ),
+]  # fmt: skip
+
 SECTIONS = [
     ("The request", THE_REQUEST),
     ("The answer", THE_ANSWER),
@@ -389,4 +428,5 @@ SECTIONS = [
     ("What real access tokens look like", PROVIDERS),
     ("The mapping language", MAPPING),
     ("Hostile callers", HOSTILE_CALLERS),
+    ("Operating it", OPERATING),
 ]
