@@ -27,7 +27,8 @@ static void test_each_part(void **state)
     (void)state;
     const descriptor_demand_t base = {.threads = 4, .public_listeners = 3, .admin_listeners = 1};
     uint64_t needed = descriptors_needed(&base);
-    /* 4 sockets; 3 in each of 4 threads and 1 in the operations thread; 5 loops; all sockets once more; operators. */
+    /* 4 sockets; 3 in each of 4 threads and 1 in the operations thread; 5 loops; all sockets once more;
+     * operators. */
     assert_int_equal(needed, 4 + 13 + 15 + (4 + 13) + READING + 36 + CONNECTIONS);
 
     descriptor_demand_t more = base;
