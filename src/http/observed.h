@@ -9,6 +9,8 @@
 #include "recent_refusals.h"
 #include "tally.h"
 
+#include "introspectd/server.h"
+
 #include <stdalign.h>
 
 /* How configs came and went. */
@@ -26,6 +28,7 @@ typedef struct tally_place {
 
 /* All of it borrowed from the server, and alive while it serves. */
 typedef struct observed {
+    const server_t *server; /* for server_ms_since_turn */
     const _Atomic bool *is_draining;
     const tally_place_t *tallies; /* of the request threads */
     size_t tally_count;

@@ -9,6 +9,9 @@
 #include "status_page.h"
 #include "worker.h"
 
+#include "introspectd/server.h"
+
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 typedef struct operations {
@@ -25,10 +28,15 @@ static const reply_error_t OTHER_SITE = {403, "invalid_request",
                                          "the request comes from a page of another site"};
 static const reply_error_t OUT_OF_MEMORY = {503, "temporarily_unavailable", "out of memory"};
 
+/* A loop that has not begun a turn for so long is stuck: no work takes a thousandth of it. */
+enum { STUCK_MS = 20000 };
+
 static void answer_livez(const observed_t *observed, h2o_req_t *req)
 {
-    (void)observed;
-    reply_json(req, 200, slice_of("{\"live\":true}"));
+    if (server_ms_since_turn(observed->server) < STUCK_MS)
+        reply_json(req, 200, slice_of("{\"live\":true}"));
+    else
+        reply_json(req, 503, slice_of("{\"live\":false,\"problem\":\"an event loop does not turn\"}"));
 }
 
 static void answer_readyz(const observed_t *observed, h2o_req_t *req)
@@ -140,10 +148,14 @@ static void answer_route(const route_t *route, const observed_t *observed, h2o_r
         status_page_add_headers(req);
         refusal = check_sender(route, req);
     }
-    if (refusal != NULL)
-        reply_error(req, refusal);
-    else
+    if (refusal == NULL) {
         route->answer(observed, req);
+        return;
+    }
+    /* What was posted may be a token. */
+    if (req->entity.base != NULL)
+        OPENSSL_cleanse(req->entity.base, req->entity.len);
+    reply_error(req, refusal);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)

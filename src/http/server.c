@@ -117,7 +117,8 @@ static bool prepare_counts(server_t *server, unsigned threads)
                                          .log_gate = &server->log_gate,
                                          .authentication = &server->authentication,
                                          .recent = server->recent};
-    server->observed = (observed_t){.is_draining = &server->is_draining,
+    server->observed = (observed_t){.server = server,
+                                    .is_draining = &server->is_draining,
                                     .tallies = server->tallies,
                                     .tally_count = threads,
                                     .clients = server->client_tallies,

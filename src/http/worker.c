@@ -385,6 +385,8 @@ static void *run(void *data)
     }
     drain(worker);
     close_loop(worker);
+    /* Nobody waits for a turn of it any more. */
+    atomic_store_explicit(&worker->turned_ms, INT64_MAX, memory_order_relaxed);
     return NULL;
 }
 

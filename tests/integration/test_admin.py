@@ -8,6 +8,7 @@ import pytest
 from harness import expect, metrics
 from harness.endpoint import FORM, Endpoint, basic, form_body
 from harness.server import Server, free_port, run, wait_until, write_config
+from harness.stuck import stuck_loop
 from harness.world import MAIN, OTHER
 
 
@@ -154,3 +155,13 @@ def test_what_operators_send_reaches_no_limit_of_callers(plain):
     for name, labels in before.series():
         if name in ("introspectd_refusals_total", "introspectd_requests_total"):
             assert after.samples[(name, labels)] == before.samples[(name, labels)], labels
+
+
+def test_stuck_event_loop_is_not_alive(world, start_server):
+    """What a supervisor asks is answered by another thread than what callers ask, and yet tells of theirs."""
+    started = start_server(world.config(threads=1))
+    with stuck_loop(started.server.process):
+        assert started.admin.request("GET", "/livez").status == 200
+        response = wait_until(lambda: (answer := started.admin.request("GET", "/livez")).status == 503 and answer, timeout_s=60)
+        assert json.loads(response.body) == {"live": False, "problem": "an event loop does not turn"}
+    wait_until(lambda: started.admin.request("GET", "/livez").status == 200)

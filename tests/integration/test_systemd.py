@@ -1,6 +1,5 @@
 """Sockets that a supervisor passes, and what it is told: systemd's protocols, without systemd."""
 
-import ctypes
 import os
 import pathlib
 import signal
@@ -15,10 +14,8 @@ from harness.endpoint import FORM, Endpoint, basic, form_body
 from harness.http1 import request_bytes
 from harness.reload import Reloads
 from harness.server import UNSANITIZED_BINARY, Server, accepts, free_port, wait_until
+from harness.stuck import stuck_loop
 from harness.supervisor import Supervisor
-
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
-WAIT_ALL = 0x40000000
 
 
 @pytest.fixture
@@ -321,39 +318,10 @@ def test_no_signs_that_nobody_asked_for(supervisor, new_server):
     assert supervisor.hear_nothing(for_s=1) is None
 
 
-def threads_of(process):
-    return sorted(int(task.name) for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir() if int(task.name) != process.pid)
-
-
-def libc():
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def trace(request, thread):
-    if libc().ptrace(request, thread, None, None) != 0:
-        pytest.skip(f"threads cannot be traced here: {os.strerror(ctypes.get_errno())}")
-
-
 def test_no_sign_of_life_while_an_event_loop_is_stuck(supervisor, watched):
     """One of the threads that serve is stopped by a debugger; the main thread goes on."""
     assert supervisor.hear() == {"WATCHDOG": "1"}
-    loop = next(thread for thread in threads_of(watched.process) if is_loop(watched.process, thread))
-    trace(PTRACE_SEIZE, loop)
-    try:
-        trace(PTRACE_INTERRUPT, loop)
-        os.waitpid(loop, WAIT_ALL)
+    with stuck_loop(watched.process):
         wait_until(lambda: supervisor.hear_nothing(for_s=1) is None)
         assert supervisor.hear_nothing(for_s=2) is None
-    finally:
-        trace(PTRACE_DETACH, loop)
     assert supervisor.hear() == {"WATCHDOG": "1"}
-
-
-def is_loop(process, thread):
-    """Whether the thread waits in epoll, as event loops do and no other thread. The one that logs may be running just now."""
-    task = pathlib.Path(f"/proc/{process.pid}/task/{thread}")
-    try:
-        where = (task / "wchan").read_text()
-    except OSError:
-        where = ""
-    return (task / "comm").read_text() != "log\n" and ("poll" in where or where in ("", "0"))
