@@ -1,7 +1,6 @@
 """Sockets that a supervisor passes, and what it is told: systemd's protocols, without systemd."""
 
 import os
-import pathlib
 import signal
 import socket
 import subprocess
